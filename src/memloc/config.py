@@ -1,0 +1,113 @@
+"""Configurations and their keys.
+
+A configuration is plain JSON data. Its key is a hash of its canonical form, so equal settings meet in the same artefact
+whatever the order in which they were written down.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from memloc.errors import MemlocError, unknown_name
+
+KEY_LENGTH = 20
+
+T = TypeVar("T")
+
+
+def canonical_json(config: Mapping[str, Any]) -> str:
+    """The one spelling of a configuration: sorted keys, no spaces, no NaN."""
+    return json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def config_key(config: Mapping[str, Any]) -> str:
+    """The first 20 hexadecimal digits (80 bits) of the SHA-256 of the canonical form."""
+    return hashlib.sha256(canonical_json(config).encode()).hexdigest()[:KEY_LENGTH]
+
+
+def home() -> Path:
+    """Where artefacts live: ``MEMLOC_HOME``, or ``.memloc`` in the working directory."""
+    return Path(os.environ.get("MEMLOC_HOME") or ".memloc").resolve()
+
+
+def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """Build a configuration dataclass, refusing unknown fields and values of the wrong type.
+
+    Raises:
+        MemlocError: naming the field, the value and what is accepted.
+    """
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for name, value in values.items():
+        if name not in fields:
+            raise unknown_name(f"setting in {where}", name, fields)
+        default = fields[name].default
+        if isinstance(default, bool):
+            ok = isinstance(value, bool)
+        elif isinstance(default, float):
+            ok = isinstance(value, (int, float)) and not isinstance(value, bool)
+        elif isinstance(default, int):
+            ok = isinstance(value, int) and not isinstance(value, bool)
+        elif isinstance(default, str):
+            ok = isinstance(value, str)
+        else:
+            ok = True
+        if not ok:
+            raise MemlocError(f"{where}.{name}", value, f"a value of type {type(default).__name__}")
+    typed = {
+        name: float(v) if isinstance(fields[name].default, float) else v for name, v in values.items()
+    }
+    return cls(**typed)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """How a task's rows become a perturbed training set (method: sections 1.1 and 1.2)."""
+
+    seed: int = 1
+    noise_rate: float = 0.15
+    cap: int = 0  # training rows kept, stratified; 0 keeps all
+    floor: int = 20  # rows a class keeps under a cap, where it has them
+    validation_cap: int = 0
+    test_cap: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.noise_rate < 1:
+            raise MemlocError("data.noise_rate", self.noise_rate, "a share between 0 and 1, both excluded")
+        for name in ("cap", "floor", "validation_cap", "test_cap"):
+            if getattr(self, name) < 0:
+                raise MemlocError(f"data.{name}", getattr(self, name), "0 (no limit) or a positive number")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How a classifier is trained (method: section 2). The defaults are the study's."""
+
+    epochs: int = 50
+    batch_size: int = 8
+    lr: float = 1e-5
+    weight_decay: float = 0.01
+    warmup: float = 0.1  # share of all steps
+    clip_norm: float = 1.0
+    dropout: float = 0.1  # on the pooled token, before the head
+    max_length: int = 512
+    memorised_f1: float = 0.993  # macro-F1 on the given training labels that counts as memorised
+    stop_when_memorised: bool = False
+    pooling: str = "token"  # "last_column" reproduces the published code on padded batches
+    precision: str = "fp32"  # or "bf16" (autocast)
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "max_length"):
+            if getattr(self, name) < 1:
+                raise MemlocError(f"training.{name}", getattr(self, name), "a positive number")
+        if self.lr <= 0:
+            raise MemlocError("training.lr", self.lr, "a positive number")
+        if self.pooling not in ("token", "last_column"):
+            raise MemlocError("training.pooling", self.pooling, ["token", "last_column"])
+        if self.precision not in ("fp32", "bf16"):
+            raise MemlocError("training.precision", self.precision, ["fp32", "bf16"])

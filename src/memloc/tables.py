@@ -1,0 +1,103 @@
+"""The tables that leave a run: one validated, versioned schema each, stored as parquet and never as pickles.
+
+A schema change raises ``SCHEMA_VERSION``; a file of another version is refused by name rather than read wrongly.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from memloc.errors import Corrupt, MemlocError
+
+SCHEMA_VERSION = 1
+
+_string, _int, _float = pa.string(), pa.int64(), pa.float64()
+
+
+def _schema(name: str, nullable: tuple[str, ...] = (), **columns: pa.DataType) -> pa.Schema:
+    fields = [pa.field(column, kind, nullable=column in nullable) for column, kind in columns.items()]
+    return pa.schema(fields, metadata={"memloc.table": name, "memloc.version": str(SCHEMA_VERSION)})
+
+
+SPLIT = _schema("split", idx=_int, parts=pa.list_(_string), label=_int, given=_int, group=_string)
+INDEX = _schema("index", idx=_int, label=_int, given=_int, group=_string)
+TRACE = _schema("trace", epoch=_int, split=_string, group=_string, metric=_string, value=_float, n=_int)
+ROWS = _schema(
+    "rows",
+    ("layer", "window_start", "window_length", "group"),
+    run_key=_string,
+    task=_string,
+    model=_string,
+    seed=_int,
+    arm=_string,
+    technique=_string,
+    layer=_int,
+    window_start=_int,
+    window_length=_int,
+    group=_string,
+    metric=_string,
+    value=_float,
+    n=_int,
+)
+OUTCOMES = _schema("outcomes", window_start=_int, window_length=_int, idx=_int, group=_string, correct=pa.bool_())
+
+TABLES = {
+    schema.metadata[b"memloc.table"].decode(): schema for schema in (SPLIT, INDEX, TRACE, ROWS, OUTCOMES)
+}
+
+ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}
+
+
+def validate(frame: pd.DataFrame, schema: pa.Schema, where: str) -> pa.Table:
+    """The frame as an arrow table of the schema: same columns, right types, no forbidden nulls or values.
+
+    Raises:
+        MemlocError: naming the table, the column and what is accepted.
+    """
+    missing = [c for c in schema.names if c not in frame.columns]
+    extra = [c for c in frame.columns if c not in schema.names]
+    if missing or extra:
+        raise MemlocError(f"columns of {where}", sorted(frame.columns), f"exactly {', '.join(schema.names)}")
+    try:
+        table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False, safe=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise MemlocError(f"values of {where}", str(error), f"the types of {schema.names}") from error
+    for field in schema:
+        column = table.column(field.name)
+        if not field.nullable and column.null_count:
+            raise MemlocError(f"{where}.{field.name}", f"{column.null_count} empty values", "a value in every row")
+        if field.name in ALLOWED:
+            wrong = set(column.drop_null().unique().to_pylist()) - ALLOWED[field.name]
+            if wrong:
+                raise MemlocError(f"{where}.{field.name}", sorted(wrong), sorted(ALLOWED[field.name]))
+    # from_pandas adds pandas' own metadata, which would differ between pandas versions
+    return table.replace_schema_metadata(schema.metadata)
+
+
+def write(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
+    """Validate and write one table; the same frame gives the same bytes."""
+    pq.write_table(validate(frame, schema, path.name), path, compression="zstd")
+
+
+def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    """Read one table and check that it is what its name says.
+
+    Raises:
+        Corrupt: if the file is no parquet file.
+        MemlocError: if it holds another table or another version of this one.
+    """
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise Corrupt("table", str(path), "a readable parquet file") from error
+    expected = schema.metadata
+    found = {k: v for k, v in (table.schema.metadata or {}).items() if k.startswith(b"memloc.")}
+    if found != expected:
+        wanted = f"table {expected[b'memloc.table'].decode()!r} of version {SCHEMA_VERSION}"
+        raise MemlocError(f"table {path.name}", {k.decode(): v.decode() for k, v in found.items()}, wanted)
+    validate(frame := table.to_pandas(), schema, path.name)
+    return frame
