@@ -1,0 +1,71 @@
+# Everything a person does with this project: `make help` lists it.
+#
+#   PROFILE=mini     what the book runs (memloc profiles lists them)
+#   WORKERS=2        chapters executed, and test processes, at a time
+#   EXTRAS=dev       extras to install, separated by commas
+#   PYTHON=...       a Python 3.11, if the search below finds none
+#   TORCH_INDEX=...  package index with the build of torch you want (README, "Builds of torch"); remembered
+#   VENV=.venv       where the environment lives
+
+PROFILE ?= mini
+WORKERS ?= 2
+EXTRAS ?= dev
+VENV ?= .venv
+TORCH_INDEX ?=
+PYTEST_ARGS ?=
+PORT ?= 8000
+
+# A name on the PATH may be a shim for a version that is not installed, so each candidate is asked.
+PYTHON ?= $(shell for p in python3.11 python3 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 \
+	&& command -v $$p && break; done)
+
+BIN := $(VENV)/bin
+TIMED := scripts/timed.sh
+
+.PHONY: help setup book test lint format typecheck serve lock clean
+.NOTPARALLEL:
+
+help:
+	@echo "make setup      environment in $(VENV), from requirements.lock"
+	@echo "make book       run the chapters (PROFILE=$(PROFILE)) and build the HTML"
+	@echo "make serve      show the built book on http://localhost:$(PORT)"
+	@echo "make test       all tests (PYTEST_ARGS='-k swapping' for some)"
+	@echo "make lint       ruff: rules and format;  make format applies them"
+	@echo "make typecheck  mypy"
+	@echo "make lock       renew requirements.lock (LOCK_ARGS='--upgrade torch')"
+	@echo "make clean      remove the built book and caches; artefacts and environment stay"
+
+setup:
+	@if [ -z "$(PYTHON)" ]; then echo "setup: found no Python 3.11 with venv on the PATH." \
+		"Install one (python.org, pyenv, conda, or your system's packages) and name it:" \
+		"make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; fi
+	@$(PYTHON) scripts/setup_env.py --venv "$(VENV)" --extras "$(EXTRAS)" --torch-index "$(TORCH_INDEX)"
+
+book:
+	@$(TIMED) setup $(MAKE) --no-print-directory setup
+	@$(TIMED) "chapters ($(PROFILE))" $(BIN)/memloc book execute --profile "$(PROFILE)" --workers "$(WORKERS)"
+	@$(TIMED) html $(BIN)/memloc book build
+
+test: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: setup
+	$(BIN)/mypy
+
+serve: setup
+	$(BIN)/memloc book serve --port "$(PORT)"
+
+lock: setup
+	$(BIN)/python scripts/lock.py $(LOCK_ARGS)
+
+clean:
+	rm -rf _build book/chapters book/atlas book/assignments build dist .pytest_cache .mypy_cache .ruff_cache
