@@ -1,0 +1,109 @@
+"""The protocol of a localisation technique and the registry.
+
+A technique is one module with one registered class. It names the arms it needs, gets them as loaded classifiers, and
+returns tidy rows; everything from rows to figures is shared (``memloc.analysis``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import pandas as pd
+
+from memloc.errors import MemlocError, unknown_name
+from memloc.models.classifier import Classifier
+from memloc.training.batches import Encoded
+
+
+@dataclass
+class Cell:
+    """What a technique is given: one (task, model, seed) with its trained arms.
+
+    Attributes:
+        run_key: key of the run's configuration, for the rows.
+        task, model, seed: names of the cell.
+        train: the training examples, encoded.
+        load: arm name to a classifier on the run's device in evaluation mode; ``pretrained`` is the untrained start.
+        pooling: as in training.
+    """
+
+    run_key: str
+    task: str
+    model: str
+    seed: int
+    train: Encoded
+    load: Callable[[str], Classifier]
+    pooling: str = "token"
+
+
+@dataclass
+class Result:
+    """Tidy rows (``tables.ROWS`` without the cell's own columns) and, where a technique has them, outcomes."""
+
+    rows: pd.DataFrame
+    outcomes: pd.DataFrame | None = None
+
+
+class Technique(Protocol):
+    """What the pipeline needs of a technique.
+
+    Attributes:
+        name: as it appears in rows and profiles.
+        version: raised when results would change; part of every key.
+        arms: the arms it loads.
+        defaults: its settings and their default values; a profile may change them.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    arms: ClassVar[tuple[str, ...]]
+    defaults: ClassVar[Mapping[str, Any]]
+
+    def run(self, cell: Cell, settings: Mapping[str, Any]) -> Result:
+        """Localise; never trains an arm itself."""
+        ...
+
+
+_registry: dict[str, type[Technique]] = {}
+
+
+def register_technique(cls: type[Technique]) -> type[Technique]:
+    """Class decorator: make a technique known by its name.
+
+    Raises:
+        MemlocError: if the name is taken by another class.
+    """
+    if _registry.get(cls.name, cls).__qualname__ != cls.__qualname__:
+        raise MemlocError("technique", cls.name, "a name that is not taken")
+    _registry[cls.name] = cls
+    return cls
+
+
+def technique_names() -> list[str]:
+    """Names of all registered techniques."""
+    return sorted(_registry)
+
+
+def get_technique(name: str) -> Technique:
+    """A technique by name.
+
+    Raises:
+        MemlocError: for an unknown name, with the nearest known ones.
+    """
+    if name not in _registry:
+        raise unknown_name("technique", name, _registry)
+    return _registry[name]()
+
+
+def settings_of(technique: Technique, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The technique's defaults with a profile's changes.
+
+    Raises:
+        MemlocError: for a setting the technique has not got.
+    """
+    for name in given or {}:
+        if name not in technique.defaults:
+            raise unknown_name(f"setting of technique {technique.name}", name, technique.defaults)
+    return {**technique.defaults, **(given or {})}

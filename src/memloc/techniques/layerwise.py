@@ -1,0 +1,78 @@
+"""Run a stock backbone layer by layer: from token ids to the first layer's input, then any layer on any states.
+
+Stock layers need more than hidden states (masks, rotary angles), and each family computes these in its own way. Instead of
+copying that code, one ordinary forward pass is made and what every layer was called with is recorded. This holds for any
+backbone whose layers take the hidden states as their first argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from memloc.models.classifier import Classifier
+
+
+@dataclass
+class Recording:
+    """One batch's passage through a model of L layers.
+
+    Attributes:
+        inputs: hidden states before layers 1..L, each [B, T, d].
+        extras: what layers 1..L were called with beside them, positional and named.
+        size: B.
+    """
+
+    inputs: list[Tensor]
+    extras: list[tuple[tuple[Any, ...], dict[str, Any]]]
+    size: int
+
+
+def record(model: Classifier, ids: Tensor, mask: Tensor) -> Recording:
+    """Run the model on a batch and keep what each layer was given. Cost: one forward pass, L x B x T x d memory."""
+    recording = Recording([], [], len(ids))
+
+    def keep(_module: torch.nn.Module, args: tuple[Any, ...], extra: dict[str, Any]) -> None:
+        recording.inputs.append(args[0])
+        recording.extras.append((args[1:], extra))
+
+    hooks = [
+        model.layer(n).register_forward_pre_hook(keep, with_kwargs=True) for n in range(1, model.num_layers + 1)
+    ]
+    try:
+        model.hidden(ids, mask)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return recording
+
+
+def apply_layer(model: Classifier, number: int, states: Tensor, recording: Recording) -> Tensor:
+    """Layer ``number`` on states [K * B, T, d]: K variants of the recorded batch, variant by variant."""
+    copies = len(states) // recording.size
+    positional, named = recording.extras[number - 1]
+    positional = _repeat(positional, recording.size, copies)
+    named = {k: _repeat(v, recording.size, copies) for k, v in named.items()}
+    out = model.layer(number)(states, *positional, **named)
+    return out[0] if isinstance(out, tuple) else out
+
+
+def _repeat(value: Any, size: int, copies: int) -> Any:
+    """Repeat along the batch what has one row per example; leave what is shared by all."""
+    if copies == 1:
+        return value
+    if isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == size and size > 1:
+        return value.repeat(copies, *[1] * (value.dim() - 1))
+    if isinstance(value, (tuple, list)):
+        return type(value)(_repeat(v, size, copies) for v in value)
+    return value
+
+
+def finish(model: Classifier, states: Tensor) -> Tensor:
+    """The family's final norm (nothing for encoders) on states of any leading shape."""
+    for module in model.parts()["final"]:
+        states = module(states)
+    return states

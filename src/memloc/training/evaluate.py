@@ -1,0 +1,72 @@
+"""Predictions of a classifier over a split, and the scores a trace records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn import functional
+
+from memloc.models.classifier import Classifier
+from memloc.training.batches import Encoded, token_batches
+
+EVALUATION_TOKENS = 4096
+
+
+@dataclass
+class Predictions:
+    """Of N examples: predicted class int64 [N] and cross-entropy of the labels asked about, float64 [N]."""
+
+    predicted: np.ndarray
+    loss: np.ndarray
+
+
+@torch.inference_mode()
+def predict(model: Classifier, data: Encoded, labels: np.ndarray, pooling: str = "token") -> Predictions:
+    """Run every example once in evaluation mode; batches of similar length, at most 4,096 tokens each."""
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    predicted, loss = np.empty(len(data), np.int64), np.empty(len(data))
+    target = torch.from_numpy(labels)
+    for rows in token_batches(data.lengths, EVALUATION_TOKENS):
+        ids, mask = data.tensors(rows, device)
+        logits = model(ids, mask, pooling=pooling).float().cpu()
+        predicted[rows] = logits.argmax(dim=1).numpy()
+        loss[rows] = functional.cross_entropy(logits, target[rows], reduction="none").numpy()
+    model.train(was_training)
+    return Predictions(predicted, loss)
+
+
+def macro_f1(true: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean F1 over the classes that occur in either; 0 for a class never predicted rightly."""
+    classes = np.union1d(true, predicted)
+    hits = np.array([np.sum((true == c) & (predicted == c)) for c in classes])
+    sizes = np.array([np.sum(true == c) + np.sum(predicted == c) for c in classes])
+    return float(np.mean(2 * hits / sizes)) if len(classes) else 0.0
+
+
+def scores(split: str, data: Encoded, given: np.ndarray, got: Predictions) -> pd.DataFrame:
+    """Trace rows of one evaluation: accuracy and macro-F1 on the arm's labels, accuracy on the original ones, mean loss.
+
+    Args:
+        split: ``train`` or ``validation``.
+        given: the labels of the arm (perturbed or not) int64 [N]; the loss is theirs too.
+    """
+    groups = {"all": np.ones(len(data), bool), "noisy": data.noisy, "clean": ~data.noisy}
+    rows = []
+    for group, chosen in groups.items():
+        n = int(chosen.sum())
+        if n == 0 or (split != "train" and group != "all"):
+            continue
+        predicted, labels = got.predicted[chosen], given[chosen]
+        for metric, value in (
+            ("accuracy", np.mean(predicted == labels)),
+            ("accuracy_original", np.mean(predicted == data.label[chosen])),
+            ("macro_f1", macro_f1(labels, predicted)),
+            ("loss", np.mean(got.loss[chosen])),
+        ):
+            rows.append({"split": split, "group": group, "metric": metric, "value": float(value), "n": n})
+    return pd.DataFrame(rows)
