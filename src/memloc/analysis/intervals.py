@@ -1,0 +1,123 @@
+"""Bootstrap intervals of layer curves and M-CoG: over examples within a cell, over seeds from three seeds up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from memloc.analysis.layers import (
+    attainable_range,
+    centre_of_gravity,
+    layer_weight,
+    layers_of,
+    memorisation_error,
+)
+from memloc.errors import MemlocError
+
+SEEDS_FOR_INTERVAL = 3
+
+
+@dataclass
+class Interval:
+    """A value with a percentile interval; arrays carry the layer axis [L]."""
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass
+class Localisation:
+    """Where one (task, model) memorises, averaged over its seeds.
+
+    Attributes:
+        error: memorisation error [L, L] (window length, layer), mean over seeds.
+        weight: layer weight w_l with its interval.
+        weight_k1: the same from single layers alone.
+        mcog: centre of gravity of ``weight``.
+        mcog_k1: centre of gravity of ``weight_k1``.
+        bounds: M-CoG of memory wholly in the first and wholly in the last layer.
+        clean: lowest accuracy on clean examples over all windows, mean over seeds.
+        seeds: number of seeds.
+        unit: what the interval resamples: ``"examples"`` or ``"seeds and examples"``.
+        noisy: number of noisy examples.
+    """
+
+    error: np.ndarray
+    weight: Interval
+    weight_k1: Interval
+    mcog: Interval
+    mcog_k1: Interval
+    bounds: tuple[float, float]
+    clean: float
+    seeds: int
+    unit: str
+    noisy: int
+
+
+def correct_matrix(outcomes: pd.DataFrame, group: str) -> tuple[list[tuple[int, int]], np.ndarray]:
+    """Windows and a bool matrix [W, n] of the group's outcomes, examples in the order of ``idx``."""
+    chosen = outcomes[outcomes["group"] == group]
+    wide = chosen.pivot(index=["window_start", "window_length"], columns="idx", values="correct").sort_index()
+    return [(int(s), int(k)) for s, k in wide.index], wide.to_numpy(bool)
+
+
+def localise(outcomes: dict[int, pd.DataFrame], resamples: int = 1000, seed: int = 0, level: float = 0.95) -> Localisation:
+    """Curves and intervals of one (task, model).
+
+    The interval resamples noisy examples with replacement, the same draw in every seed (the examples are the same); from
+    three seeds up it resamples the seeds too. It covers which examples were made noisy and, from three seeds up, training;
+    it says nothing about other tasks. Heatmaps are averaged over seeds before weights are taken.
+
+    Cost: resamples x seeds x W x n multiplications, done as one matrix product a seed.
+
+    Args:
+        outcomes: seed to the outcomes table of its swapping.
+        resamples: bootstrap draws.
+        seed: of the draws.
+        level: coverage asked for.
+
+    Raises:
+        MemlocError: if there is no seed, no noisy example, or the seeds differ in windows or examples.
+    """
+    if not outcomes:
+        raise MemlocError("outcomes", "no seed", "at least one")
+    parts = [correct_matrix(frame, "noisy") for frame in outcomes.values()]
+    windows, n = parts[0][0], parts[0][1].shape[1]
+    if n == 0 or any(w != windows or m.shape[1] != n for w, m in parts):
+        raise MemlocError("outcomes", [m.shape for _, m in parts], "the same windows and noisy examples in every seed")
+    num_layers = layers_of(windows)
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n
+    per_seed = np.stack([draws @ matrix.T.astype(float) for _, matrix in parts])  # [S, R, W]
+    across = len(parts) >= SEEDS_FOR_INTERVAL
+    picks = rng.integers(len(parts), size=(resamples, len(parts))) if across else None
+    if picks is None:
+        resampled = per_seed.mean(axis=0)
+    else:
+        resampled = per_seed[picks, np.arange(resamples)[:, None]].mean(axis=1)
+    observed = np.mean([matrix.mean(axis=1) for _, matrix in parts], axis=0)
+    errors = memorisation_error(resampled, windows, num_layers)
+    error = memorisation_error(observed, windows, num_layers)
+
+    def interval(value: np.ndarray, draws: np.ndarray) -> Interval:
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        low, high = np.nanquantile(draws, tails, axis=0)
+        return Interval(value, low, high)
+
+    weights, singles = layer_weight(errors), errors[:, 0]
+    clean = [correct_matrix(frame, "clean")[1].mean(axis=1).min() for frame in outcomes.values()]
+    return Localisation(
+        error=error,
+        weight=interval(layer_weight(error), weights),
+        weight_k1=interval(error[0], singles),
+        mcog=interval(centre_of_gravity(layer_weight(error)), centre_of_gravity(weights)),
+        mcog_k1=interval(centre_of_gravity(error[0]), centre_of_gravity(singles)),
+        bounds=attainable_range(windows, num_layers),
+        clean=float(np.mean(clean)),
+        seeds=len(parts),
+        unit="seeds and examples" if across else "examples",
+        noisy=n,
+    )
