@@ -11,7 +11,6 @@ from memloc.errors import MemlocError, unknown_name
 GROUPS = ("nlu", "sentiment", "hate", "topic", "generated")
 SPLITS = ("train", "validation", "test")
 SOURCES = ("hub", "files", "generated")
-MECHANISMS = ("cue", "composition", "relation")
 PARTS = ("part1", "part2", "part3")
 
 
@@ -89,8 +88,6 @@ class GeneratedSource:
     n_heldout: int
 
     def __post_init__(self) -> None:
-        if self.mechanism not in MECHANISMS:
-            raise unknown_name("generated.mechanism", str(self.mechanism), MECHANISMS)
         for name in ("classes", "n_train", "n_heldout"):
             value = getattr(self, name)
             if type(value) is not int or value < 2:
