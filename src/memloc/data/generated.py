@@ -17,18 +17,16 @@ from __future__ import annotations
 
 import hashlib
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from memloc.data import grammar
 from memloc.data.grammar import DOMAINS, KINDS
+from memloc.data.raw import RawTask
+from memloc.data.specs import GeneratedSource, TaskSpec
 from memloc.errors import MemlocError, unknown_name
-
-if TYPE_CHECKING:
-    from memloc.data.catalogue import GeneratedSource, TaskSpec
-    from memloc.data.prepare import RawTask
 
 GENERATOR_VERSION = 1  # raise it when the same specification would give other texts or labels
 RELEVANT = {"cue": ("cue",), "composition": ("cue", "operator"), "relation": ("cue", "partner")}
@@ -49,8 +47,6 @@ def load_generated(spec: TaskSpec) -> RawTask:
     Raises:
         MemlocError: for an unknown mechanism or lexicon, a number of classes that does not divide six, no rows.
     """
-    from memloc.data.prepare import RawTask
-
     source = _checked(spec)
     digest = hashlib.sha256()
     splits = {name: rows[["idx", "parts", "label"]].copy() for name, rows in load_factors(spec).items()}
