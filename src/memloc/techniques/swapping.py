@@ -99,7 +99,7 @@ def swap_predictions(
         raise MemlocError("layers of the normal model", normal.num_layers, f"{perturbed.num_layers}, as the perturbed one")
     device = next(perturbed.parameters()).device
     predicted = np.empty((len(windows(perturbed.num_layers)), len(data)), np.int64)
-    with tqdm(total=len(data), desc=label, unit="example", leave=False) as bar:
+    with tqdm(total=len(data), desc=label, unit="example", leave=False, disable=None) as bar:
         for rows in token_batches(data.lengths, tokens):
             ids, mask = data.tensors(rows, device)
             logits = swap_logits(perturbed, normal, ids, mask, pooling)

@@ -30,7 +30,7 @@ def predict(model: Classifier, data: Encoded, labels: np.ndarray, pooling: str =
     model.eval()
     device = next(model.parameters()).device
     predicted, loss = np.empty(len(data), np.int64), np.empty(len(data))
-    target = torch.from_numpy(labels)
+    target = torch.tensor(labels)
     for rows in token_batches(data.lengths, EVALUATION_TOKENS):
         ids, mask = data.tensors(rows, device)
         logits = model(ids, mask, pooling=pooling).float().cpu()

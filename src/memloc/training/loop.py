@@ -77,7 +77,7 @@ class Trainer:
         )
         self.steps_per_epoch = -(-len(train) // config.batch_size)
         self.state = _State()
-        self._labels = torch.from_numpy(plan.labels).to(self.device)
+        self._labels = torch.tensor(plan.labels).to(self.device)
 
     def rate(self, step: int) -> float:
         """Learning rate at a step counted from 0: linear warm-up over int(warmup x steps), then linear decay to 0."""
@@ -97,7 +97,7 @@ class Trainer:
         """
         self._restore(resume)
         saved = time.monotonic()
-        with tqdm(total=self._last_epoch(), initial=self.state.epoch, desc=label, unit="epoch", leave=False) as bar:
+        with tqdm(total=self._last_epoch(), initial=self.state.epoch, desc=label, unit="epoch", leave=False, disable=None) as bar:
             while not self._finished():
                 self._epoch()
                 bar.update()

@@ -1,0 +1,34 @@
+"""Which device computes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memloc.errors import MemlocError
+
+if TYPE_CHECKING:
+    import torch
+
+ACCEPTED = "auto, cpu, cuda, cuda:N or mps"
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """A device by name; ``auto`` takes CUDA where there is one and the CPU otherwise.
+
+    Apple's MPS is never taken by ``auto``: its results differ from run to run.
+
+    Raises:
+        MemlocError: for another name, or a device this machine has not got.
+    """
+    import torch
+
+    kind, _, number = name.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdigit())):
+        raise MemlocError("device", name, ACCEPTED)
+    if kind == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise MemlocError("device", name, f"{ACCEPTED}; torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices here")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise MemlocError("device", name, f"{ACCEPTED}; this machine has no MPS device")
+    return torch.device(name)

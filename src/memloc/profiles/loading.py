@@ -1,0 +1,145 @@
+"""Read, check and narrow a profile."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from memloc.config import DataConfig, TrainConfig, from_mapping
+from memloc.errors import MemlocError, unknown_name
+
+SOURCES = ("hub", "files", "generated")
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """What a profile asks of one model: seeds and training settings (the profile's, with the model's own on top)."""
+
+    seeds: tuple[int, ...]
+    training: TrainConfig
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The numbers of a run.
+
+    Attributes:
+        name: file name without ``.yml``.
+        purpose: one sentence; shown by ``memloc profiles``.
+        source: where data come from: ``hub``, ``files`` or ``generated``. Chosen, never guessed.
+        tasks: names in the task catalogue.
+        models: model name to its run.
+        data: perturbation, caps.
+        extra_arms: arms trained beside those that the techniques name.
+        techniques: technique name to settings.
+        resamples: bootstrap draws of intervals.
+    """
+
+    name: str
+    purpose: str
+    source: str
+    tasks: tuple[str, ...]
+    models: dict[str, ModelRun]
+    data: DataConfig
+    extra_arms: tuple[str, ...] = ()
+    techniques: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resamples: int = 1000
+
+    def narrowed(
+        self,
+        tasks: Sequence[str] | None = None,
+        models: Sequence[str] | None = None,
+        seeds: Sequence[int] | None = None,
+        source: str | None = None,
+    ) -> Profile:
+        """The profile with other tasks, models, seeds or source; a model it has not got takes its first model's settings.
+
+        Raises:
+            MemlocError: for names that no catalogue has, or a source that does not exist.
+        """
+        chosen = {m: self.models.get(m) or next(iter(self.models.values())) for m in models or self.models}
+        if seeds:
+            chosen = {m: dataclasses.replace(run, seeds=tuple(seeds)) for m, run in chosen.items()}
+        return dataclasses.replace(
+            self, tasks=tuple(tasks or self.tasks), models=chosen, source=source or self.source
+        ).checked()
+
+    def checked(self) -> Profile:
+        """Itself, after every name was looked up.
+
+        Raises:
+            MemlocError: for the first unknown task, model, technique or source.
+        """
+        from memloc.data.catalogue import get_task
+        from memloc.models.catalogue import get_model
+
+        if self.source not in SOURCES:
+            raise unknown_name("data source", self.source, SOURCES)
+        for task in self.tasks:
+            get_task(task)
+        for model in self.models:
+            get_model(model)
+        return self
+
+
+def profile_names() -> list[str]:
+    """Profiles that ship with the package, smallest first."""
+    return [name for name in ("smoke", "mini", "small", "paper") if (FOLDER / f"{name}.yml").exists()]
+
+
+def load_profile(name: str | Path) -> Profile:
+    """A profile by name, or from a file of one's own (a path that ends in ``.yml``).
+
+    Raises:
+        MemlocError: for an unknown profile, field or value.
+    """
+    path = Path(name) if str(name).endswith(".yml") else FOLDER / f"{name}.yml"
+    if not path.is_file():
+        raise unknown_name("profile", str(name), profile_names())
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise MemlocError(f"profile {path.name}", str(error), "a YAML file") from error
+    return parse_profile(path.stem, content)
+
+
+def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
+    """A profile from plain data."""
+    fields = {f.name for f in dataclasses.fields(Profile)} - {"name"} | {"training", "seeds"}
+    for key in content:
+        if key not in fields:
+            raise unknown_name(f"field of profile {name}", key, fields)
+    for key in ("purpose", "source", "tasks", "models", "seeds"):
+        if not content.get(key):
+            raise MemlocError(f"profile {name}", f"no {key}", f"a value for {key}")
+    training = dict(content.get("training") or {})
+    models = {
+        model: _model_run(name, model, content["seeds"], training, own or {}) for model, own in content["models"].items()
+    }
+    return Profile(
+        name=name,
+        purpose=content["purpose"],
+        source=content["source"],
+        tasks=tuple(content["tasks"]),
+        models=models,
+        data=from_mapping(DataConfig, content.get("data") or {}, f"profile {name}: data"),
+        extra_arms=tuple(content.get("extra_arms") or ()),
+        techniques={t: dict(s or {}) for t, s in (content.get("techniques") or {}).items()},
+        resamples=int(content.get("resamples", 1000)),
+    ).checked()
+
+
+def _model_run(
+    profile: str, model: str, seeds: Sequence[int], training: Mapping[str, Any], own: Mapping[str, Any]
+) -> ModelRun:
+    settings = {**training, **{k: v for k, v in own.items() if k != "seeds"}}
+    return ModelRun(
+        seeds=tuple(own.get("seeds", seeds)),
+        training=from_mapping(TrainConfig, settings, f"profile {profile}: training of {model}"),
+    )
