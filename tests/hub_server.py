@@ -43,7 +43,7 @@ class Hub:
         return commit
 
     def cut(self, after: int, times: int, reset: bool = False) -> None:
-        """Cut the next ``times`` downloads of large files after so many bytes."""
+        """Cut the next ``times`` downloads of large files: the first after so many bytes, the others at once."""
         self.cut_after, self.cuts_left, self.reset = after, times, reset
 
     def __enter__(self) -> Hub:
@@ -124,6 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body and self.hub.cuts_left and self.hub.cut_after is not None and _large(name):
             self.hub.cuts_left -= 1
             self._send(status, headers | {"Content-Length": str(len(data))}, data[: self.hub.cut_after])
+            self.hub.cut_after = 0
             self._hang_up()
         else:
             self._send(status, headers | {"Content-Length": str(len(data))}, data if body else b"")

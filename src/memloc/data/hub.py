@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from memloc.data.raw import RawTask, raw_frame
 from memloc.data.snapshot import cached_paths, digest, fetch_snapshot
+from memloc.data.specs import HubSource, TaskSpec
 from memloc.errors import MemlocError
 
 if TYPE_CHECKING:
     import datasets
-
-    from memloc.data.catalogue import HubSource, TaskSpec
-    from memloc.data.prepare import RawTask
 
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}  # suffix to builder
 OPTIONS: dict[str, dict[str, Any]] = {"csv": {"keep_default_na": False}}  # a text may well be "None" or "NA"
@@ -38,8 +37,6 @@ def load_hub(spec: TaskSpec, expected: Mapping[str, Any] | None = None) -> RawTa
     Raises:
         MemlocError: if the data cannot be had, changed, is a script, lacks a column or has a label of another task.
     """
-    from memloc.data.prepare import RawTask
-
     hub = spec.hub
     if hub is None:
         raise MemlocError(f"source of task {spec.name}", "hub", spec.sources)
@@ -55,7 +52,7 @@ def load_hub(spec: TaskSpec, expected: Mapping[str, Any] | None = None) -> RawTa
     for ours, theirs in hub.splits.items():
         splits[ours], left_out = _rows(spec, hub, theirs, found[theirs], names)
         if left_out:
-            notes.append(f"{ours}: {left_out} rows left out, whose label is none of the task's")
+            notes.append(f"{left_out} rows of {ours} have a label that the task leaves out.")
     where = {"source": "hub", "repo": hub.repo, "config": hub.config or hub.folder}
     return RawTask(splits=splits, fingerprint={**where, "commit": commit, "files": digests}, notes=notes)
 
@@ -72,7 +69,7 @@ def _fetch_splits(hub: HubSource, commit: str, card: Mapping[str, Any]) -> tuple
     patterns = {split: _patterns(card, hub, split) for split in hub.splits.values()}
     held = [path for path in cached_paths("dataset", hub.repo, commit) if Path(path).suffix in FORMATS]
     if len(patterns) == len(held) == 1 and not hub.config:
-        patterns = {split: held for split in patterns}  # one split, one file: whatever its name
+        patterns = dict.fromkeys(patterns, held)  # one split, one file: whatever its name
     # the commit, not the revision: a branch may move between two calls
     folder = fetch_snapshot("dataset", hub.repo, commit, [p for paths in patterns.values() for p in paths])
     found = {split: _matching(folder, paths) for split, paths in patterns.items()}
@@ -121,40 +118,38 @@ def _no_data(hub: HubSource, commit: str, split: str) -> MemlocError:
 def _rows(
     spec: TaskSpec, hub: HubSource, split: str, files: Sequence[Path], names: Sequence[str] | None
 ) -> tuple[pd.DataFrame, int]:
-    """One split as ``idx`` (position), ``parts`` and ``label`` (position in ``spec.labels``), and the rows left out."""
+    """One split as a raw frame, and how many rows were left out."""
     table = _read(hub, split, files)
     where = f"{hub.repo} split {split}"
     for column in hub.columns.values():
         if column not in table.column_names:
             raise MemlocError(f"column of {where}", column, table.column_names)
-    names = getattr(table.features[hub.label_column], "names", None) or names
-    position = _positions((*spec.labels, *spec.drop_labels), names)
     # an empty cell is an empty text: preparing decides about those
-    texts = zip(*([value or "" for value in table[column]] for column in hub.part_columns), strict=True)
-    kept: list[tuple[list[str], int]] = []
+    texts = zip(
+        *(["" if value is None else value for value in table[column]] for column in hub.part_columns), strict=True
+    )
+    declared = getattr(table.features[hub.label_column], "names", None) or names
+    kept: list[tuple[int, Sequence[str], Any]] = []
     for row, (parts, value) in enumerate(zip(texts, table[hub.label_column], strict=True)):
-        if hub.single_label:
-            value = value[0] if len(value) == 1 and value[0] in position else None
-        elif value not in position:
-            raise MemlocError(f"label in row {row} of {where}", value, [str(v) for v in position])
-        if value is not None and position[value] < len(spec.labels):
-            kept.append((list(parts), position[value]))
-    columns = {"idx": range(len(kept)), "parts": [p for p, _ in kept], "label": [label for _, label in kept]}
-    return pd.DataFrame(columns), len(table) - len(kept)
+        if not hub.single_label:
+            kept.append((row, parts, _name(value, declared or spec.labels, f"label in row {row} of {where}")))
+        elif len(value) == 1 and value[0] in spec.labels:
+            kept.append((row, parts, value[0]))
+    frame = raw_frame(spec, [k[1] for k in kept], [k[2] for k in kept], where, [k[0] for k in kept])
+    return frame, len(table) - len(frame)
 
 
-def _positions(labels: Sequence[str], names: Sequence[str] | None) -> dict[Any, int]:
-    """From a value of the hub's label column to a position in ``labels``.
-
-    A whole number means the name that is declared for it, or itself where none are; a string is a name; a boolean is
-    the name ``True`` or ``False``.
-    """
-    position: dict[Any, int] = {name: i for i, name in enumerate(labels)}
-    if names is not None:
-        return position | {value: position[name] for value, name in enumerate(names) if name in position}
-    if set(labels) == {"True", "False"}:  # in Python True == 1, so this also covers 0 and 1
-        return position | {value: position[str(value)] for value in (False, True)}
-    return position | {value: value for value in range(len(labels))}
+def _name(value: Any, names: Sequence[str], where: str) -> str:
+    """A label's name: itself, ``True`` or ``False``, or what a whole number stands for in ``names``."""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int):
+        if 0 <= value < len(names):
+            return names[value]
+        raise MemlocError(where, value, f"a whole number from 0 to {len(names) - 1} ({', '.join(names)})")
+    if isinstance(value, str):
+        return value
+    raise MemlocError(where, value, "a whole number or a name")
 
 
 def _read(hub: HubSource, split: str, files: Sequence[Path]) -> datasets.Dataset:
