@@ -69,9 +69,13 @@ def prepare(raw: RawTask, spec: TaskSpec, config: DataConfig) -> Dataset:
         "validation": _capped(validation, spec, config.validation_cap, config, 1),
         "test": _capped(test, spec, config.test_cap, config, 2),
     }
-    report: dict[str, Any] = {"source": raw.fingerprint, "notes": [*spec.notes, *raw.notes], "held_out_from": held_from}
-    report["unused"] = {name: len(frame) for name, frame in raw.splits.items() if name not in splits}
-    report["counts"] = counts
+    report: dict[str, Any] = {
+        "source": raw.fingerprint,
+        "notes": [*spec.notes, *raw.notes],
+        "held_out_from": held_from,
+        "unused": {name: len(frame) for name, frame in raw.splits.items() if name not in splits},
+        "counts": counts,
+    }
     for name, whole in (("train", train), ("validation", validation), ("test", test)):
         report[name] = _split_report(parts[name], len(whole), spec)
     parts["train"] = perturb(parts["train"], spec.labels, spec.name, config)
