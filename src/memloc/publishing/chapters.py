@@ -1,0 +1,164 @@
+"""Chapter sources: finding and reading them, the parameters they declare, and the key that says whether one is current.
+
+A source is a py:percent file without outputs. What a reader sees comes from the executed notebook and its record, which
+lie side by side in the folder of chapters; both are generated and neither is edited.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from memloc.config import config_key
+from memloc.errors import MemlocError, unknown_name
+
+KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+# A new version of one of these may change what a chapter's outputs look like.
+RENDERERS = (
+    *("ipykernel", "itables", "jupytext", "matplotlib", "myst-nb"),
+    *("numpy", "pandas", "papermill", "torch", "transformers"),
+)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One source and the parameters it declares, with their defaults as written."""
+
+    name: str
+    path: Path
+    declared: Mapping[str, str] = field(default_factory=dict)
+
+    def accepted(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the parameters that this chapter declares."""
+        return {name: value for name, value in parameters.items() if name in self.declared}
+
+
+def read_source(path: Path) -> NotebookNode:
+    """The source as a notebook without outputs, ready for a kernel.
+
+    Cell ids are made from the name and the position: jupytext draws them at random, and an executed chapter should
+    differ between two runs only where its results do.
+    """
+    import jupytext
+
+    notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
+    notebook.metadata["kernelspec"] = dict(KERNELSPEC)
+    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for position, cell in enumerate(notebook.cells):
+        cell["id"] = f"{path.stem[:50]}-{position}"
+    return notebook
+
+
+def source_files(folder: Path) -> dict[str, Path]:
+    """The sources of a folder by name, in reading order, which is the order of their names."""
+    return {path.stem: path for path in sorted(folder.glob("*.py")) if not path.name.startswith("_")}
+
+
+def find_chapters(folder: Path, names: Iterable[str] | None = None) -> list[Chapter]:
+    """The chapters of a folder, in reading order, with the parameters they declare.
+
+    Raises:
+        MemlocError: if the folder holds none, or a name is not among them.
+    """
+    from papermill import inspect_notebook
+
+    sources = source_files(folder)
+    if not sources:
+        raise MemlocError("chapter sources", str(folder), "a folder with py:percent files (*.py)")
+    for name in (wanted := list(sources if names is None else names)):
+        if name not in sources:
+            raise unknown_name("chapter", name, sources)
+    chapters = []
+    for name, path in sources.items():
+        if name in wanted:
+            declared = inspect_notebook(read_source(path))
+            chapters.append(Chapter(name, path, {key: entry["default"] for key, entry in declared.items()}))
+    return chapters
+
+
+def check_parameters(chapters: Iterable[Chapter], parameters: Mapping[str, Any]) -> None:
+    """Refuse a parameter that no chapter declares; papermill itself would only warn.
+
+    Raises:
+        MemlocError: naming the nearest ones.
+    """
+    known = {name for chapter in chapters for name in chapter.declared}
+    for name in parameters:
+        if name not in known:
+            raise unknown_name("chapter parameter", name, known)
+
+
+def package_digest() -> str:
+    """A hash over every file of this package: code, catalogues, profiles, claims."""
+    root = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + file_hash(path).encode())
+    return digest.hexdigest()
+
+
+@functools.cache
+def renderer_versions() -> dict[str, str]:
+    """Installed versions of what shapes a chapter's outputs."""
+    return {d.name.lower(): d.version for d in metadata.distributions() if d.name and d.name.lower() in RENDERERS}
+
+
+def chapter_key(chapter: Chapter, parameters: Mapping[str, Any], package: str) -> str:
+    """The key of one execution: source, parameters, package, and versions of what renders."""
+    inputs = {
+        "source": hashlib.sha256(chapter.path.read_bytes()).hexdigest(),
+        "parameters": chapter.accepted(parameters),
+        "package": package,
+        "versions": renderer_versions(),
+    }
+    try:
+        return config_key(inputs)
+    except (TypeError, ValueError) as error:
+        raise MemlocError("chapter parameters", parameters, "values that JSON can hold") from error
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_text_whole(path: Path, text: str) -> None:
+    """Write a file so that another process sees the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def record_path(out: Path, name: str) -> Path:
+    """Where the record of a chapter's execution lies."""
+    return out / f"{name}.run.json"
+
+
+def read_record(out: Path, name: str) -> dict[str, Any] | None:
+    """The record of a chapter; ``None`` unless it is readable and the notebook beside it is the one it speaks of."""
+    try:
+        record = json.loads(record_path(out, name).read_text(encoding="utf-8"))
+        whole = record["notebook_sha256"] == file_hash(out / f"{name}.ipynb")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(record) if whole else None

@@ -1,0 +1,146 @@
+"""One chapter, executed by papermill in a process of its own. What goes in and what comes out are plain values."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from memloc.publishing.chapters import KERNELSPEC, read_source, write_text_whole
+
+TRACEBACK_LINES = 12
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to execute one chapter."""
+
+    name: str
+    source: Path
+    parameters: dict[str, Any]
+    out: Path
+    root: Path  # working directory of the kernel
+
+    @property
+    def target(self) -> Path:
+        """The executed notebook."""
+        return self.out / f"{self.name}.ipynb"
+
+    @property
+    def partial(self) -> Path:
+        """The notebook while it is being executed; papermill saves it after every cell."""
+        return self.out / f".{self.name}.running.ipynb"
+
+    @property
+    def failed(self) -> Path:
+        """The notebook of an execution that ended in an error, kept for whoever looks into it."""
+        return self.out / f".{self.name}.failed.ipynb"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one execution ended; ``error`` is empty if it ended well."""
+
+    name: str
+    seconds: float
+    error: str = ""
+
+
+def limit_threads(number: int) -> None:
+    """Let this process and the kernels it starts use that many threads each, or fewer if the user said so."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        asked = os.environ.get(variable, "")
+        os.environ[variable] = str(min(number, int(asked))) if asked.isdigit() and int(asked) else str(number)
+
+
+def execute(job: Job) -> Outcome:
+    """Execute a chapter and put its notebook in place whole, or leave none in place if it fails."""
+    from papermill import execute_notebook
+    from papermill.exceptions import PapermillExecutionError
+
+    start, error = time.monotonic(), ""
+    job.failed.unlink(missing_ok=True)
+    try:
+        notebook = execute_notebook(
+            read_source(job.source),
+            job.partial,
+            parameters=job.parameters,
+            kernel_name=KERNELSPEC["name"],
+            progress_bar=False,
+            cwd=job.root,
+        )
+        finish(notebook, job)
+        write_text_whole(job.target, nbformat.writes(notebook))
+    except PapermillExecutionError as failure:
+        error = describe(failure)
+        os.replace(job.partial, job.failed)
+    except Exception as failure:  # a kernel that died or could not start: the other chapters go on all the same
+        error = f"{type(failure).__name__}: {failure}"
+    finally:
+        job.partial.unlink(missing_ok=True)
+    if error:
+        job.target.unlink(missing_ok=True)  # an outcome of older code must not pass for this one's
+    return Outcome(job.name, time.monotonic() - start, error)
+
+
+def describe(failure: Any) -> str:
+    """Cell and last lines of the traceback of a papermill error."""
+    lines = ANSI.sub("", "\n".join(failure.traceback)).splitlines() or [f"{failure.ename}: {failure.evalue}"]
+    first = next((line for line in failure.source.splitlines() if line.strip()), "")
+    tail = "\n".join(f"    {line}" for line in lines[-TRACEBACK_LINES:])
+    return f"code cell {failure.exec_count} (begins `{first.strip()[:80]}`)\n{tail}"
+
+
+def finish(notebook: NotebookNode, job: Job) -> None:
+    """Prepare an executed notebook for the book: captions in place, nothing of this machine in its metadata."""
+    for position, cell in enumerate(notebook.cells):
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            cell["id"] = f"{job.name[:50]}-parameters"  # papermill draws it at random
+            cell.metadata["tags"] = [*tags, "hide-input"]
+        elif "parameters" in tags and job.parameters:
+            cell.metadata["tags"] = [*tags, "remove-cell"]  # defaults that the next cell replaces would mislead
+        cell.metadata.pop("papermill", None)
+        lift_figure(cell, position, job)
+    notebook.metadata.pop("papermill", None)
+
+
+def lift_figure(cell: NotebookNode, position: int, job: Job) -> None:
+    """Move what ``style.show`` said about a figure from the output to the cell, where MyST-NB reads it (image, figure).
+
+    Raises:
+        ValueError: if a cell shows two described figures, since a cell has one caption.
+    """
+    outputs = cell.get("outputs", [])
+    told = [output.metadata.pop("memloc") for output in outputs if "memloc" in output.get("metadata", {})]
+    if len(told) > 1:
+        raise ValueError(f"cell {position} of {job.name} shows {len(told)} figures; show one a cell")
+    for figure in told:
+        made_by = f"(Made by {{download}}`{job.source.name} </{relative(job.source, job.root)}>`.)"
+        cell.metadata["mystnb"] = {
+            "image": {"alt": figure["alt"], "class": "memloc-figure"},
+            "figure": {"name": figure["name"], "caption": f"{figure['caption']} {made_by}"},
+        }
+
+
+def relative(path: Path, root: Path) -> str:
+    """The path as seen from the root of the book."""
+    return Path(os.path.relpath(path, root)).as_posix()
+
+
+def cells_done(job: Job) -> str:
+    """How far a running chapter is, from the notebook papermill saves after every cell; empty if it cannot be told."""
+    try:
+        cells = [c for c in json.loads(job.partial.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+        done = sum(cell["metadata"].get("papermill", {}).get("status") == "completed" for cell in cells)
+    except (OSError, ValueError, KeyError):
+        return ""
+    return f"{done} of {len(cells)} cells"

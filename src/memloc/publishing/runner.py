@@ -1,0 +1,172 @@
+"""Execute chapters in parallel, each only if something it depends on has changed."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from memloc import provenance
+from memloc.errors import MemlocError
+from memloc.publishing import chapters, project_root, status
+from memloc.publishing.execution import Job, Outcome, cells_done, execute, limit_threads
+
+HEARTBEAT = 20.0  # seconds between two reports on chapters at work
+
+
+@dataclass(frozen=True)
+class ChapterRun:
+    """What became of one chapter.
+
+    Attributes:
+        name: the source's file name without its ending.
+        state: ``executed``, ``current`` (nothing it depends on has changed) or ``failed``.
+        seconds: wall time of the execution that made the notebook, or that failed.
+        error: for a failed one, its cell and the last lines of the traceback.
+    """
+
+    name: str
+    state: str
+    seconds: float
+    error: str = ""
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def execute_chapters(
+    profile: str,
+    parameters: Mapping[str, Any] | None = None,
+    out: Path | None = None,
+    workers: int = 2,
+    *,
+    names: Iterable[str] | None = None,
+    sources: Path | None = None,
+    force: bool = False,
+    say: Callable[[str], None] = _say,
+) -> list[ChapterRun]:
+    """Bring the executed chapters up to date and renew the status page.
+
+    Args:
+        profile: handed to each chapter that declares ``profile``.
+        parameters: further parameters; each chapter gets those it declares.
+        out: folder for notebooks and records; default ``book/chapters`` of the project.
+        workers: chapters at work at a time; the cores are divided among them.
+        names: only these chapters; default all.
+        sources: folder of the sources; default ``notebooks/chapters`` of the project.
+        force: execute current chapters too.
+        say: receives progress, a line at a time.
+
+    Returns:
+        One entry a chapter, in reading order. A failed chapter does not stop the others: look at ``state``.
+
+    Raises:
+        MemlocError: before anything is executed, for an unknown chapter or parameter or a number of workers below 1.
+    """
+    if workers < 1:
+        raise MemlocError("workers", workers, "a positive number")
+    root = project_root(sources)
+    out = (out or root / "book" / "chapters").resolve()
+    sources = (sources or root / "notebooks" / "chapters").resolve()
+    found = chapters.find_chapters(sources, names)
+    given = {**(parameters or {}), "profile": profile}
+    chapters.check_parameters(found, {name: value for name, value in given.items() if name != "profile"})
+    out.mkdir(parents=True, exist_ok=True)
+
+    package = chapters.package_digest()
+    keys = {chapter.name: chapters.chapter_key(chapter, given, package) for chapter in found}
+    runs: dict[str, ChapterRun] = {}
+    todo: list[Job] = []
+    for chapter in found:
+        record = None if force else chapters.read_record(out, chapter.name)
+        if record and record["key"] == keys[chapter.name]:
+            runs[chapter.name] = ChapterRun(chapter.name, "current", record["seconds"])
+            say(f"{chapter.name}: current")
+        else:
+            chapters.record_path(out, chapter.name).unlink(missing_ok=True)
+            todo.append(Job(chapter.name, chapter.path, chapter.accepted(given), out, root))
+    for job, outcome in _in_parallel(todo, workers, say):
+        if not outcome.error:
+            _record(job, outcome, profile, keys[job.name])
+        runs[job.name] = ChapterRun(job.name, "failed" if outcome.error else "executed", outcome.seconds, outcome.error)
+    status.write_status(out, chapters.source_files(sources))
+    return [runs[chapter.name] for chapter in found]
+
+
+def _in_parallel(jobs: list[Job], workers: int, say: Callable[[str], None]) -> Iterable[tuple[Job, Outcome]]:
+    """Execute the jobs in processes, yielding each with its outcome as it ends, and report on those at work."""
+    if not jobs:
+        return
+    workers = min(workers, len(jobs))
+    # spawn: a fork of a process that has loaded torch or started threads may hang
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, _cores() // workers)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=limit_threads, initargs=(threads,)) as pool:
+        waiting: dict[Future[Outcome], Job] = {pool.submit(execute, job): job for job in jobs}
+        began = reported = time.monotonic()
+        try:
+            while waiting:
+                done, _ = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in done:
+                    job = waiting.pop(future)
+                    outcome = _outcome(future, job, began)
+                    say(_line(outcome, len(jobs) - len(waiting), len(jobs)))
+                    yield job, outcome
+                if waiting and time.monotonic() - reported > HEARTBEAT:
+                    reported = time.monotonic()
+                    at_work = [f"{job.name} ({far})" for job in waiting.values() if (far := cells_done(job))]
+                    say(f"after {reported - began:.0f} s, at work: {', '.join(at_work) or 'starting'}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _outcome(future: Future[Outcome], job: Job, began: float) -> Outcome:
+    """The outcome of an ended future, also where its process was killed."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        job.partial.unlink(missing_ok=True)
+        job.target.unlink(missing_ok=True)
+        return Outcome(job.name, time.monotonic() - began, "its process was killed (out of memory?)")
+
+
+def _line(outcome: Outcome, ended: int, total: int) -> str:
+    """One line of progress; for a failure, followed by what went wrong."""
+    if outcome.error:
+        return f"[{ended}/{total}] {outcome.name}: FAILED after {outcome.seconds:.0f} s in {outcome.error}"
+    return f"[{ended}/{total}] {outcome.name}: executed in {outcome.seconds:.0f} s"
+
+
+def _cores() -> int:
+    """Cores this process may use, which in a container or job is fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _record(job: Job, outcome: Outcome, profile: str, key: str) -> None:
+    """Write the record beside the notebook; it is written last and so marks the chapter as complete."""
+    claims = provenance._git("log", "-1", "--format=%h", "--", "claims")
+    record = {
+        "name": job.name,
+        "key": key,
+        "notebook_sha256": chapters.file_hash(job.target),
+        "profile": profile if "profile" in job.parameters else None,
+        "parameters": job.parameters,
+        "device": status.describe_device(str(job.parameters.get("device", "auto"))),
+        "seconds": round(outcome.seconds, 1),
+        "executed": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "versions": provenance.versions(),
+        "git": provenance.commit(),
+        "claims_commit": claims or None,
+    }
+    text = json.dumps(record, indent=1, sort_keys=True, default=str) + "\n"
+    chapters.write_text_whole(chapters.record_path(job.out, job.name), text)
