@@ -6,6 +6,7 @@ import functools
 import hashlib
 import http.server
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ def build_html(root: Path | None = None, *, force: bool = False) -> Path:
     # a failed build has no stamp: its next run must look at every page again, or it would forget the warnings
     stamp.unlink(missing_ok=True)
     every = force or before.get("frame") != now["frame"] or not index.exists()
+    if every:
+        shutil.rmtree(root / "_build" / "html", ignore_errors=True)  # pages that the book no longer has
     _jupyter_book(root, every)
     write_text_whole(stamp, json.dumps(now) + "\n")
     return index

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,27 +66,32 @@ def execute(job: Job) -> Outcome:
     """Execute a chapter and put its notebook in place whole, or leave none in place if it fails."""
     from papermill import execute_notebook
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
     start, error = time.monotonic(), ""
     job.failed.unlink(missing_ok=True)
-    try:
-        notebook = execute_notebook(
-            read_source(job.source),
-            job.partial,
-            parameters=job.parameters,
-            kernel_name=KERNELSPEC["name"],
-            progress_bar=False,
-            cwd=job.root,
-        )
-        finish(notebook, job)
-        write_text_whole(job.target, nbformat.writes(notebook))
-    except PapermillExecutionError as failure:
-        error = describe(failure)
-        os.replace(job.partial, job.failed)
-    except Exception as failure:  # a kernel that died or could not start: the other chapters go on all the same
-        error = f"{type(failure).__name__}: {failure}"
-    finally:
-        job.partial.unlink(missing_ok=True)
+    # Sockets in a folder of its own: ports, and jupyter's default name for a socket, collide between kernels.
+    with tempfile.TemporaryDirectory(prefix="memloc-") as sockets:
+        transport = Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
+        try:
+            notebook = execute_notebook(
+                read_source(job.source),
+                job.partial,
+                parameters=job.parameters,
+                kernel_name=KERNELSPEC["name"],
+                progress_bar=False,
+                cwd=job.root,
+                config=transport,
+            )
+            finish(notebook, job)
+            write_text_whole(job.target, nbformat.writes(notebook))
+        except PapermillExecutionError as failure:
+            error = describe(failure)
+            os.replace(job.partial, job.failed)
+        except Exception as failure:  # a kernel that died or could not start: the other chapters go on all the same
+            error = f"its kernel or its sources ({type(failure).__name__}: {failure})"
+        finally:
+            job.partial.unlink(missing_ok=True)
     if error:
         job.target.unlink(missing_ok=True)  # an outcome of older code must not pass for this one's
     return Outcome(job.name, time.monotonic() - start, error)
@@ -126,7 +132,7 @@ def lift_figure(cell: NotebookNode, position: int, job: Job) -> None:
     for figure in told:
         made_by = f"(Made by {{download}}`{job.source.name} </{relative(job.source, job.root)}>`.)"
         cell.metadata["mystnb"] = {
-            "image": {"alt": figure["alt"], "class": "memloc-figure"},
+            "image": {"alt": figure["alt"], "classes": "memloc-figure dark-light"},
             "figure": {"name": figure["name"], "caption": f"{figure['caption']} {made_by}"},
         }
 
