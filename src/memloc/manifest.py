@@ -102,7 +102,7 @@ def _verify(folder: Path) -> tuple[str, ...]:
     try:
         manifest = json.loads(stored)
         files = {name: (entry["size"], entry["sha256"]) for name, entry in manifest["files"].items()}
-        sound = json_bytes(manifest) == stored and CONFIG in files
+        sound = json_bytes(manifest) == stored and CONFIG in files and not (folder / MANIFEST).is_symlink()
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Corrupt("manifest", str(folder / MANIFEST), "the manifest as it was written") from error
     if not sound:

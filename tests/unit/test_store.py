@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,8 +116,11 @@ def test_a_configuration_is_json(store: Store, value: object) -> None:
 
 @pytest.mark.parametrize("name", ["manifest.json", "run.json", "config.json"])
 def test_make_may_not_write_the_files_of_the_store(store: Store, name: str) -> None:
+    def make(folder: Path) -> None:
+        (folder / name).write_text("{}")
+
     with pytest.raises(MemlocError, match=name):
-        store.get_or_make("toy", CONFIG, lambda folder: (folder / name).write_text("{}") and None)
+        store.get_or_make("toy", CONFIG, make)
     assert snapshot(store.root) == {}
 
 
@@ -158,6 +162,12 @@ def test_a_file_is_hashed_once_until_it_changes(store: Store, monkeypatch: pytes
     monkeypatch.setattr(manifest.hashlib, "file_digest", lambda *given: hashed.append(given) or real(*given))  # type: ignore[func-returns-value]
     assert store.find("toy", CONFIG) == artefact
     assert hashed == []
+    with monkeypatch.context() as soon:  # a file so young might change again without a later time stamp
+        soon.setattr(manifest, "SETTLED_NS", 10**15)
+        soon.setattr(manifest, "_known", {})
+        store.find("toy", CONFIG)
+        store.find("toy", CONFIG)
+        assert len(hashed) == 2 * len(artefact.files)
     data = artefact.file("table.bin")
     before = data.stat()
     data.write_bytes(bytes(2048))
@@ -197,5 +207,6 @@ def test_the_commit_is_that_of_this_code_or_none(tmp_path: Path, monkeypatch: py
 
 
 def test_a_sidecar_is_readable_json(store: Store) -> None:
-    path = store.get_or_make("toy", CONFIG, make_toy, {(1, 2): 3, "deep": {"n": float("inf")}}).path / "run.json"
+    notes: dict[Any, Any] = {(1, 2): 3, "deep": {"n": float("inf")}}
+    path = store.get_or_make("toy", CONFIG, make_toy, notes).path / "run.json"
     assert json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(name))["deep"] == {"n": "Infinity"}

@@ -55,6 +55,10 @@ def test_every_flipped_bit_and_every_shorter_file_is_noticed(name: str, tmp_path
     assert store.find("toy", CONFIG) is not None
 
 
+def _home(path: Path) -> Path:
+    return next(parent for parent in path.parents if parent.name == "home")
+
+
 def _replace_by_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -70,7 +74,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "flipped": lambda path: path.write_bytes(bytes([path.read_bytes()[0] ^ 4]) + path.read_bytes()[1:]),
     "missing": lambda path: path.unlink(),
     "extra": lambda path: path.with_name("extra").touch(),
-    "linked": lambda path: os.symlink(path.rename(path.with_name("far")), path),
+    "linked": lambda path: os.symlink(path.rename(_home(path).with_name("far")), path),
     "folder": _replace_by_folder,
     "no folder": _replace_parent_by_file,
 }
@@ -81,16 +85,16 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 def test_a_damaged_artefact_is_made_again(
     name: str, damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = Store(tmp_path)
+    store = Store(tmp_path / "home")
     path = store.get_or_make("toy", CONFIG, make_toy).path
-    after = snapshot(tmp_path)
+    after = snapshot(store.root)
     DAMAGE[damage](path / name)
     with caplog.at_level(logging.WARNING):
         assert store.find("toy", CONFIG) is None
     assert str(path) in caplog.text
     assert list(store.artefacts()) == []
     assert store.get_or_make("toy", CONFIG, make_toy).path == path
-    assert snapshot(tmp_path) == after
+    assert snapshot(store.root) == after
 
 
 def test_a_damaged_sidecar_is_no_damage(tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def _check_between(root: Path, how: str, before: dict[str, bytes], after: dict[s
 def test_a_fault_at_every_operation(situation: Callable[[Path], None], how: str, tmp_path: Path) -> None:
     Store(tmp_path / "undisturbed").get_or_make("toy", CONFIG, make_toy)
     after = snapshot(tmp_path / "undisturbed")
+    assert not any(RESUME in name for name in after)
     for at in range(1, 200):
         root = tmp_path / str(at)
         situation(root)
@@ -209,6 +210,17 @@ def test_the_operations_come_in_an_order_that_survives_a_power_cut(tmp_path: Pat
     for folder in (path.parent, tmp_path):
         assert _last(disk, ("sync", folder)) > renamed
     assert disk.done[-1] == ("remove", path.with_suffix(".lock"))
+
+
+def test_a_process_killed_before_the_last_renaming_has_not_worked_in_vain(tmp_path: Path) -> None:
+    def never(folder: Path) -> None:
+        raise AssertionError("computed again")
+
+    for at in (_before_manifest() + 4, _before_manifest() + 5):  # around the removal of the resume state
+        assert _killed_run(tmp_path / str(at), at)
+        artefact = Store(tmp_path / str(at), BadDisk()).get_or_make("toy", CONFIG, never)
+        assert os.listdir(artefact.path.parent) == [KEY]
+        assert not (artefact.path / RESUME).exists()
 
 
 def _last(disk: BadDisk, operation: tuple[str, Path]) -> int:
