@@ -6,6 +6,7 @@ import functools
 import hashlib
 import http.server
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from memloc.publishing.chapters import file_hash, write_text_whole
 # nitpicky, warnings are errors, but all of them are shown at once
 FLAGS = ("-n", "-W", "--keep-going")
 TOOLS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "sphinxcontrib-bibtex")
+PRELOAD = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
 # a change of one of these shows on every page, so every page is written anew
 FRAME = ("_config.yml", "_toc.yml", "book/_static", "book/_extra", "book/references.bib")
 
@@ -52,8 +54,15 @@ def build_html(root: Path | None = None, *, force: bool = False) -> Path:
     if every:
         shutil.rmtree(root / "_build" / "html", ignore_errors=True)  # pages that the book no longer has
     _jupyter_book(root, every)
+    _drop_preloads(index.parent)
     write_text_whole(stamp, json.dumps(now) + "\n")
     return index
+
+
+def is_current(root: Path) -> bool:
+    """Whether the book is built, and from what lies there now."""
+    built = root / "_build"
+    return (built / "html" / "index.html").exists() and _read(built / "memloc-build.json") == _digests(root)
 
 
 def pages(toc: Any) -> Iterator[str]:
@@ -95,6 +104,18 @@ def _jupyter_book(root: Path, every: bool) -> None:
         raise MemlocError("book", f"exit status {done.returncode}", f"pages without warnings; see {log}\n{shown}")
 
 
+def _drop_preloads(html: Path) -> None:
+    """Take the theme's hints to load fonts early out of the pages.
+
+    They ask for the fonts across origins. A page opened as a file has no origin, so the browser refuses each of them
+    with an error; the style sheets load the same fonts without.
+    """
+    for page in html.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        if text != (without := PRELOAD.sub("", text)):
+            write_text_whole(page, without)
+
+
 def _digests(root: Path) -> dict[str, str]:
     """Hashes of what the book is made from: the frame that all pages share, and the pages."""
     frame, rest = hashlib.sha256(), hashlib.sha256()
@@ -118,6 +139,13 @@ def _read(stamp: Path) -> dict[str, str]:
         return {}
 
 
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files and says only what went wrong."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing of requests that were served."""
+
+
 def make_server(root: Path | None = None, port: int = 8000) -> http.server.ThreadingHTTPServer:
     """A server of the built book for this machine only; port 0 takes any free one.
 
@@ -127,7 +155,7 @@ def make_server(root: Path | None = None, port: int = 8000) -> http.server.Threa
     html = (project_root() if root is None else root.resolve()) / "_build" / "html"
     if not (html / "index.html").exists():
         raise MemlocError("built book", str(html), "a book built by `memloc book build`")
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(html))
+    handler = functools.partial(_Quiet, directory=str(html))
     try:
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as error:
