@@ -114,7 +114,8 @@ def finish(notebook: NotebookNode, job: Job) -> None:
             cell.metadata["tags"] = [*tags, "hide-input"]
         elif "parameters" in tags and job.parameters:
             cell.metadata["tags"] = [*tags, "remove-cell"]  # defaults that the next cell replaces would mislead
-        cell.metadata.pop("papermill", None)
+        for times in ("papermill", "execution"):  # the record keeps the time; a notebook differs only in its results
+            cell.metadata.pop(times, None)
         lift_figure(cell, position, job)
     notebook.metadata.pop("papermill", None)
 
