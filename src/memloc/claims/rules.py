@@ -121,15 +121,17 @@ def agreement_between_models(part: Part, sample: Sample, draw: Draw) -> Estimate
 
 
 def difference_of_correlations(part: Part, sample: Sample, draw: Draw) -> Estimate:
-    """First correlation minus second; the two exchanged unit by unit (sign flips of the products of standard ranks).
+    """First correlation minus second; the pairs of ranks of the two exchanged unit by unit.
 
     The interval joins the two Fisher intervals (Zou 2007), taking the correlations as independent.
     """
     names = ("value", "other", "second_value", "second_other")
     a, b, c, d = (_standard(sample.arrays[name], part, within=True).mean(axis=1) for name in names)
-    differences = _sign(part) * (a * b - c * d)
-    first, second = float((a * b).mean()), float((c * d).mean())
-    p = _p(_flips(len(a), *draw.arrangements) @ differences, differences.sum(), draw)
+    first, second = _row_correlations(a, b).item(), _row_correlations(c, d).item()
+    kept = _flips(len(a), *draw.arrangements) > 0
+    one = _row_correlations(np.where(kept, a, c), np.where(kept, b, d))
+    two = _row_correlations(np.where(kept, c, a), np.where(kept, d, b))
+    p = _p(_sign(part) * (one - two), _sign(part) * (first - second), draw)
     low1, high1 = _fisher(first, len(a), draw.error, part.method)
     low2, high2 = _fisher(second, len(a), draw.error, part.method)
     low = first - second - math.hypot(first - low1, high2 - second)
@@ -175,12 +177,22 @@ def _standard(values: np.ndarray, part: Part, within: bool = False) -> np.ndarra
     return centred / np.where(spread > EPSILON, spread, np.inf)  # constant values correlate with nothing
 
 
+def _row_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pearson correlation of each row of x with the same row of y; 0 where one is constant."""
+    x, y = (np.atleast_2d(v) - np.atleast_2d(v).mean(axis=1, keepdims=True) for v in (x, y))
+    spread = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    return (x * y).sum(axis=1) / np.where(spread > EPSILON, spread, np.inf)
+
+
 def _fisher(r: float, n: int, error: float, method: str) -> tuple[float, float]:
+    """Fisher's interval of a correlation over n units; without limits below four units."""
     if n < 4:
         return -1.0, 1.0
     spread = math.sqrt((1.06 if method == "spearman" else 1.0) / (n - 3))  # 1.06: Fieller and others 1957
-    centre, half = math.atanh(min(max(r, -1 + EPSILON), 1 - EPSILON)), float(stats.norm.ppf(1 - error)) * spread
-    return math.tanh(centre - half), math.tanh(centre + half)
+    # a few points in perfect order do not show that the correlation is 1: no closer to it than 1 / n^2
+    limit = 1 - 1 / n**2
+    centre, half = math.atanh(min(max(r, -limit), limit)), float(stats.norm.ppf(1 - error)) * spread
+    return min(r, math.tanh(centre - half)), max(r, math.tanh(centre + half))
 
 
 # Arrangements depend on sizes and the seed alone: kept, so that judging a thousand tables draws them once.

@@ -21,6 +21,16 @@ class Value:
     transform: str = ""
     minus: Value | None = None
 
+    @property
+    def chain(self) -> tuple[Value, ...]:
+        """This value and those it is made less by."""
+        return (self, *(self.minus.chain if self.minus else ()))
+
+    def __str__(self) -> str:
+        """Words for a message, such as ``mcog of swapping (models: larger)``."""
+        only = [f"models: {self.models}"] * (self.models != "any") + ["binarised tasks"] * bool(self.variant)
+        return f"{self.metric} of {' and '.join(self.technique)}" + (f" ({', '.join(only)})" if only else "")
+
 
 @dataclasses.dataclass(frozen=True)
 class Part:
@@ -94,12 +104,8 @@ class Claim:
     def needs(self) -> tuple[tuple[str, str], ...]:
         """The (technique, metric) rows the rule reads, sorted."""
         found = {(r.technique, r.metric) for r in self.requires}
-        for part in self.parts:
-            pending = list(part.values.values())
-            while pending:
-                value = pending.pop()
-                found |= {(technique, value.metric) for technique in value.technique}
-                pending += [value.minus] if value.minus else []
+        read = [value for part in self.parts for root in part.values.values() for value in root.chain]
+        found |= {(technique, value.metric) for value in read for technique in value.technique}
         return tuple(sorted(found))
 
 

@@ -32,6 +32,7 @@ class Sample:
     models: tuple[str, ...]
     seeds: int  # the smallest number of seeds behind one (task, model) value
     incomplete: tuple[str, ...] = ()  # units left out because a model or a value is missing
+    absent: tuple[str, ...] = ()  # values of which there is no eligible row at all
 
 
 def check_summary(summary: pd.DataFrame, settings: Settings) -> None:
@@ -85,7 +86,8 @@ def extract(part: Part, rows: pd.DataFrame, claim: Claim) -> Sample:
         arrays[name] = chosen.loc[units].to_numpy(float)
     if part.value.transform == "distance_from_mean" and units:
         arrays["value"] = np.abs(arrays["value"] - arrays["value"].mean(axis=0))
-    used = pd.concat([_select(v, part, rows, claim) for root in part.values.values() for v in _chain(root)])
+    read = {v: _select(v, part, rows, claim) for root in part.values.values() for v in root.chain}
+    used = pd.concat(list(read.values()))
     if claim.unit == "task":
         used = used[used["task"].isin(units)]
     if by_model:
@@ -99,11 +101,8 @@ def extract(part: Part, rows: pd.DataFrame, claim: Claim) -> Sample:
         models=tuple(sorted(used["model"].unique())),
         seeds=int(seeds.min()) if len(seeds) else 0,
         incomplete=tuple(u for u in seen if u not in units),
+        absent=tuple(str(value) for value, found in read.items() if found.empty),
     )
-
-
-def _chain(value: Value) -> list[Value]:
-    return [value, *(_chain(value.minus) if value.minus else [])]
 
 
 def _select(value: Value, part: Part, rows: pd.DataFrame, claim: Claim) -> pd.DataFrame:

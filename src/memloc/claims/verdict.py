@@ -113,6 +113,8 @@ def measure(part: Part, sample: Sample, claim: Claim, *, seed: int = 0) -> PartR
 
 def _shortage(part: Part, sample: Sample, claim: Claim) -> str:
     """What is missing for the minimum data, or nothing."""
+    if sample.absent:
+        return f"too little data: no eligible rows of {', '.join(sample.absent)}"
     found = {"units": len(sample.units), "models": len(sample.models), "seeds": sample.seeds}
     needed = {**claim.minimum, **({"units": part.minimum} if part.minimum else {})}
     names = {"units": "tasks" if claim.unit == "task" else "trained models", "models": "models", "seeds": "seeds"}
