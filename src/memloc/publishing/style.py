@@ -64,9 +64,8 @@ RC: dict[str, Any] = {
 def use_style() -> None:
     """Make matplotlib draw in this book's style. Call it once, at the top of a chapter."""
     import matplotlib as mpl
-    from cycler import cycler
 
-    settings: Any = RC | {"axes.prop_cycle": cycler(color=PALETTE)}
+    settings: Any = RC | {"axes.prop_cycle": mpl.rcsetup.cycler(color=PALETTE)}
     mpl.rcParams.update(settings)
 
 
