@@ -16,7 +16,6 @@ mechanism does not use is a distractor in it.
 from __future__ import annotations
 
 import hashlib
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ def load_generated(spec: TaskSpec) -> RawTask:
     """Generate a task: splits ``train`` and ``validation`` with columns ``idx, parts, label``.
 
     Classes are exactly balanced where a split's size is a multiple of 12, and label, cue, operator and partner exactly
-    independent (but for the mechanism) where it is one of ``grammar.UNIT`` (432); elsewhere nearly so. No text occurs
+    independent (but for the mechanism) where it is one of ``grammar.UNIT`` (216); elsewhere nearly so. No text occurs
     twice, within or across splits. Of a binarised variant these are the rows of the task it is made from.
 
     Raises:
@@ -128,8 +127,8 @@ def explain(spec: TaskSpec) -> dict[str, Any]:
     source = _checked(spec, whole=True)
     relevant = RELEVANT[source.mechanism]
     words = {
-        kind: [list(chain.from_iterable(groups[c :: source.classes])) for c in range(source.classes)]
-        for kind, groups in grammar.lexicon_words(source.lexicon).items()
+        kind: [listed[c :: source.classes] for c in range(source.classes)]
+        for kind, listed in grammar.lexicon_words(source.lexicon).items()
     }
     views: tuple[tuple[str, ...], ...] = ((), *((kind,) for kind in KINDS), ("cue", "operator"), ("cue", "partner"))
     return {

@@ -1,8 +1,9 @@
 """The texts of the generated tasks: word lists, word orders, and the crossed design they are drawn in. No labels here.
 
-An example is two texts of six words. Text 1 holds a *cue* (a person) and an *operator* (an adverb), text 2 a *partner*
+An example is two texts of four words. Text 1 holds a *cue* (a person) and an *operator* (an adverb), text 2 a *partner*
 (a thing); cue and partner belong to one of six domains, an operator has a shift of 0 to 5, and all other words are
-fillers. ``generated.py`` says what the labels are.
+fillers. The two texts mirror each other: a place stands in text 2 where an operator stands in text 1. ``generated.py``
+says what the labels are.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from memloc.errors import MemlocError, unknown_name
 
 SEED = 20240805
 DOMAINS = 6
-WORDS = 2  # cues, and partners, of a domain
-UNIT = WORDS * DOMAINS**3  # rows in which classes and operators are exactly crossed, each word as often as its twin
+UNIT = DOMAINS**3  # rows in which cues, operators and partners are exactly crossed
 KINDS = ("cue", "operator", "partner")
+ATTEMPTS = 100  # at rows without a repeated text
 
 # Every order has the same kinds of words, so the order changes positions and nothing else.
 ORDERS_1 = (
-    ("determiner", "adjective", "cue", "operator", "verb", "time"),
-    ("time", "determiner", "adjective", "cue", "operator", "verb"),
-    ("operator", "verb", "determiner", "adjective", "cue", "time"),
-    ("time", "operator", "verb", "determiner", "adjective", "cue"),
+    ("determiner", "cue", "operator", "verb"),
+    ("operator", "determiner", "cue", "verb"),
+    ("operator", "verb", "determiner", "cue"),
+    ("determiner", "cue", "verb", "operator"),
 )
 ORDERS_2 = (
-    ("determiner", "quality", "partner", "state", "place", "manner"),
-    ("place", "determiner", "quality", "partner", "state", "manner"),
-    ("place", "state", "determiner", "quality", "partner", "manner"),
-    ("manner", "place", "state", "determiner", "quality", "partner"),
+    ("determiner", "partner", "place", "state"),
+    ("place", "determiner", "partner", "state"),
+    ("place", "state", "determiner", "partner"),
+    ("determiner", "partner", "state", "place"),
 )
 
 
@@ -45,15 +46,15 @@ def lexicons() -> dict[str, dict[str, Any]]:
     return yaml.safe_load(Path(__file__).with_name("lexicons.yml").read_text(encoding="utf-8"))
 
 
-def lexicon_words(name: str) -> dict[str, list[list[str]]]:
-    """For each of ``KINDS`` its words, grouped by domain (operators: by shift), six groups each."""
+def lexicon_words(name: str) -> dict[str, list[str]]:
+    """For each of ``KINDS`` its six words, in the order of the domains (operators: of the shifts)."""
     if name not in lexicons():
         raise unknown_name("lexicon", name, lexicons())
     lexicon = lexicons()[name]
     return {
-        "cue": [domain["cues"] for domain in lexicon["domains"]],
-        "operator": [[word] for word in lexicon["operators"]],
-        "partner": [domain["partners"] for domain in lexicon["domains"]],
+        "cue": [domain["cue"] for domain in lexicon["domains"]],
+        "operator": lexicon["operators"],
+        "partner": [domain["partner"] for domain in lexicon["domains"]],
     }
 
 
@@ -93,34 +94,18 @@ def draw(name: str, sizes: Mapping[str, int]) -> dict[str, pd.DataFrame]:
     return splits
 
 
-def _content(words: dict[str, list[list[str]]], n: int, rng: np.random.Generator) -> pd.DataFrame:
+def _content(words: dict[str, list[str]], n: int, rng: np.random.Generator) -> pd.DataFrame:
     """The words that carry classes, and the word orders, of n rows."""
-    cells, picks = _design(n, rng)
+    blocks = [crossed()[_balanced_order(rng)] for _ in range(0, n, UNIT)]
+    # the last crossing may be cut short; crossings must not show in the order of rows
+    cells = np.concatenate(blocks)[:n][rng.permutation(n)]
     rows = pd.DataFrame({"idx": np.arange(n, dtype=np.int64)})
-    for column, kind in enumerate(KINDS):
-        groups = np.array(words[kind])  # (6, words of a group)
-        rows[kind] = groups[cells[:, column], picks[:, column] % groups.shape[1]]
-        rows[f"{kind}_class"] = cells[:, column]
+    for kind, places in zip(KINDS, cells.T, strict=True):
+        rows[kind] = np.array(words[kind])[places]
+        rows[f"{kind}_class"] = places
     for order in ("order_1", "order_2"):
         rows[order] = rng.permutation(np.arange(n) % len(ORDERS_1))
     return rows
-
-
-def _design(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Cells (n, 3), as in ``crossed``, and which word of its group each kind takes, (n, 3).
-
-    Drawn in pairs of full crossings, of which the second takes the words that the first left: in every ``UNIT`` rows a
-    cue is exactly independent of the operator and of the partner's class. The last pair may be cut short.
-    """
-    cells, picks = [], []
-    for _ in range(0, n, UNIT):
-        pick = rng.integers(0, WORDS, (UNIT // WORDS, len(KINDS)))
-        for chosen in (pick, WORDS - 1 - pick):
-            order = _balanced_order(rng)
-            cells.append(crossed()[order])
-            picks.append(chosen[order])
-    shuffled = rng.permutation(n)  # crossings must not show in the order of rows
-    return np.concatenate(cells)[:n][shuffled], np.concatenate(picks)[:n][shuffled]
 
 
 def _balanced_order(rng: np.random.Generator) -> np.ndarray:
@@ -139,20 +124,37 @@ def _balanced_order(rng: np.random.Generator) -> np.ndarray:
 def _new_texts(
     rows: pd.DataFrame, lexicon: dict[str, Any], rng: np.random.Generator, seen: set[tuple[str, str]]
 ) -> list[list[str]]:
-    """The two texts of every row, with fillers such that none repeats another or one of ``seen``, which is extended."""
+    """The two texts of every row, with fillers such that none repeats another or one of ``seen``, which is extended.
+
+    Fillers are dealt, not drawn: every one occurs as often as any other of its kind. Rows that repeat a text exchange
+    fillers with some others until no row does.
+    """
     n = len(rows)
-    for _ in range(100):  # one try is nearly always enough: there are 10^10 texts
-        # dealt, not drawn: every filler occurs as often as any other of its kind
-        fillers = {
-            kind: np.array(words)[rng.permutation(np.arange(n) % len(words))]
-            for kind, words in lexicon["fillers"].items()
-        }
-        table = rows[list(KINDS)].assign(determiner=lexicon["determiner"], **fillers).to_dict("records")
-        texts = [
-            (" ".join(words[kind] for kind in ORDERS_1[first]), " ".join(words[kind] for kind in ORDERS_2[second]))
-            for words, first, second in zip(table, rows["order_1"], rows["order_2"], strict=True)
-        ]
-        if len(set(texts)) == n and seen.isdisjoint(texts):
-            seen.update(texts)
+    fillers = {
+        kind: np.array(words)[rng.permutation(np.arange(n) % len(words))] for kind, words in lexicon["fillers"].items()
+    }
+    for _ in range(ATTEMPTS):
+        texts = _texts(rows, fillers, lexicon["determiner"])
+        new: set[tuple[str, str]] = set()
+        repeats = []
+        for row, text in enumerate(texts):
+            if text in seen or text in new:
+                repeats.append(row)
+            new.add(text)
+        if not repeats:
+            seen.update(new)
             return [list(text) for text in texts]
+        others = rng.choice(n, min(n, len(repeats) + 10), replace=False)
+        exchange = np.unique([*repeats, *others])
+        for words in fillers.values():
+            words[exchange] = words[rng.permutation(exchange)]
     raise MemlocError("rows of a generated task", n, "fewer: the lexicon does not give so many distinct texts")
+
+
+def _texts(rows: pd.DataFrame, fillers: dict[str, np.ndarray], determiner: str) -> list[tuple[str, str]]:
+    """The two texts of every row, its words in the row's word orders."""
+    table = rows[list(KINDS)].assign(determiner=determiner, **fillers).to_dict("records")
+    return [
+        (" ".join(words[kind] for kind in ORDERS_1[first]), " ".join(words[kind] for kind in ORDERS_2[second]))
+        for words, first, second in zip(table, rows["order_1"], rows["order_2"], strict=True)
+    ]
