@@ -127,7 +127,7 @@ def _new_texts(
     """The two texts of every row, with fillers such that none repeats another or one of ``seen``, which is extended.
 
     Fillers are dealt, not drawn: every one occurs as often as any other of its kind. Rows that repeat a text exchange
-    fillers with some others until no row does.
+    fillers and word orders (in place) with some others until no row does.
     """
     n = len(rows)
     fillers = {
@@ -148,6 +148,8 @@ def _new_texts(
         exchange = np.unique([*repeats, *others])
         for words in fillers.values():
             words[exchange] = words[rng.permutation(exchange)]
+        for order in ("order_1", "order_2"):
+            rows.loc[exchange, order] = rows[order].to_numpy()[rng.permutation(exchange)]
     raise MemlocError("rows of a generated task", n, "fewer: the lexicon does not give so many distinct texts")
 
 
