@@ -36,6 +36,14 @@ def home() -> Path:
     return Path(os.environ.get("MEMLOC_HOME") or ".memloc").resolve()
 
 
+def user_catalogues() -> list[Path]:
+    """Catalogue files of the user's own, from ``MEMLOC_CATALOGUE`` (several separated as in PATH).
+
+    An environment variable, so that worker processes and chapters see the same entries as the command behind them.
+    """
+    return [Path(name) for name in os.environ.get("MEMLOC_CATALOGUE", "").split(os.pathsep) if name]
+
+
 def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     """Build a configuration dataclass, refusing unknown fields and values of the wrong type.
 
@@ -59,9 +67,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
             ok = True
         if not ok:
             raise MemlocError(f"{where}.{name}", value, f"a value of type {type(default).__name__}")
-    typed = {
-        name: float(v) if isinstance(fields[name].default, float) else v for name, v in values.items()
-    }
+    typed = {name: float(v) if isinstance(fields[name].default, float) else v for name, v in values.items()}
     return cls(**typed)
 
 

@@ -28,7 +28,9 @@ def resolve_device(name: str = "auto") -> torch.device:
     if kind == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise MemlocError("device", name, f"{ACCEPTED}; torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices here")
+        raise MemlocError(
+            "device", name, f"{ACCEPTED}; torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices here"
+        )
     if kind == "mps" and not torch.backends.mps.is_available():
         raise MemlocError("device", name, f"{ACCEPTED}; this machine has no MPS device")
     return torch.device(name)

@@ -1,7 +1,7 @@
 """From a profile to artefacts: what a cell needs, in which order, through the store.
 
-Everything is asked for by configuration. What the store has is used, what it lacks is computed, whoever asks: the command
-line, a chapter, or a test.
+Everything is asked for by configuration. What the store has is used, what it lacks is computed, whoever asks: the
+command line, a chapter, or a test.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ class Experiment:
         config = self.dataset_config(task)
 
         def make(folder: Path) -> None:
-            made = prepare(load_raw(get_task(task), self.profile.source, self.data_dir), get_task(task), self.profile.data)
+            made = prepare(
+                load_raw(get_task(task), self.profile.source, self.data_dir), get_task(task), self.profile.data
+            )
             for split in ("train", "validation", "test"):
                 tables.write(getattr(made, split), tables.SPLIT, folder / f"{split}.parquet")
             tables.write(made.index(), tables.INDEX, folder / "index.parquet")
@@ -124,12 +126,14 @@ class Experiment:
         artefact = self.store.get_or_make("dataset", config, make)
         facts = json.loads(artefact.file("facts.json").read_text(encoding="utf-8"))
         splits = {s: tables.read(artefact.file(f"{s}.parquet"), tables.SPLIT) for s in ("train", "validation", "test")}
-        return LoadedData(config=config, **splits, **facts)
+        return LoadedData(
+            config, splits["train"], splits["validation"], splits["test"], facts["labels"], facts["report"]
+        )
 
     # -- training --------------------------------------------------------------------------------------------------
 
     def checkpoint_config(self, cell: CellId, arm: str) -> dict[str, Any]:
-        """The full configuration of a trained arm. Arms that follow the perturbed one's steps contain its configuration."""
+        """The full configuration of a trained arm; arms that follow the perturbed one's steps contain its key."""
         if arm not in ARMS:
             raise MemlocError("arm", arm, ARMS)
         config = {
@@ -152,7 +156,7 @@ class Experiment:
         from memloc.training.loop import Plan, Trainer, trained_parts
 
         training = self.profile.models[cell.model].training
-        model, train = self._fresh(cell), self.encoded(cell, "train")
+        model, train = self.fresh(cell), self.encoded(cell, "train")
         parts = [p for p in trained_parts(model) if arm != "frozen" or p.startswith("head.")]
         plan = Plan(parts, train.label if arm == "normal" else train.given)
         if arm != "perturbed":
@@ -161,7 +165,7 @@ class Experiment:
         trainer = Trainer(model, train, self.encoded(cell, "validation"), training, cell.seed, plan)
         trainer.run(folder, folder / RESUME, f"training {cell} {arm}")
 
-    def _fresh(self, cell: CellId) -> Classifier:
+    def fresh(self, cell: CellId) -> Classifier:
         """The untrained start on the run's device: the same for every arm of a seed."""
         from memloc.models.classifier import build_classifier
         from memloc.training.batches import derived_seed
@@ -192,14 +196,16 @@ class Experiment:
         """
         from safetensors.torch import load_file
 
-        model = self._fresh(cell).eval()
+        model = self.fresh(cell).eval()
         if arm == "pretrained":
             return model
         artefact = self.checkpoint(cell, arm)
         if which == "memorised":
             summary = json.loads(artefact.file("summary.json").read_text())
             if summary["memorised_epoch"] is None:
-                raise MemlocError(f"memorised checkpoint of {cell} {arm}", None, "labels memorised in training; or which='last'")
+                raise MemlocError(
+                    f"memorised checkpoint of {cell} {arm}", None, "labels memorised in training; or which='last'"
+                )
             which = "last" if summary["memorised_epoch"] == summary["epochs_run"] else which
         model.load_parts(load_file(artefact.file(f"{which}.safetensors")))
         return model

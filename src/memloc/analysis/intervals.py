@@ -64,12 +64,14 @@ def correct_matrix(outcomes: pd.DataFrame, group: str) -> tuple[list[tuple[int, 
     return [(int(s), int(k)) for s, k in wide.index], wide.to_numpy(bool)
 
 
-def localise(outcomes: dict[int, pd.DataFrame], resamples: int = 1000, seed: int = 0, level: float = 0.95) -> Localisation:
+def localise(
+    outcomes: dict[int, pd.DataFrame], resamples: int = 1000, seed: int = 0, level: float = 0.95
+) -> Localisation:
     """Curves and intervals of one (task, model).
 
-    The interval resamples noisy examples with replacement, the same draw in every seed (the examples are the same); from
-    three seeds up it resamples the seeds too. It covers which examples were made noisy and, from three seeds up, training;
-    it says nothing about other tasks. Heatmaps are averaged over seeds before weights are taken.
+    The interval resamples noisy examples with replacement, the same draw in every seed (the examples are the same);
+    from three seeds up it resamples the seeds too. It covers which examples were made noisy and, from three seeds up,
+    training; it says nothing about other tasks. Heatmaps are averaged over seeds before weights are taken.
 
     Cost: resamples x seeds x W x n multiplications, done as one matrix product a seed.
 
@@ -93,11 +95,9 @@ def localise(outcomes: dict[int, pd.DataFrame], resamples: int = 1000, seed: int
     draws = rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n
     per_seed = np.stack([draws @ matrix.T.astype(float) for _, matrix in parts])  # [S, R, W]
     across = len(parts) >= SEEDS_FOR_INTERVAL
-    picks = rng.integers(len(parts), size=(resamples, len(parts))) if across else None
-    if picks is None:
-        resampled = per_seed.mean(axis=0)
-    else:
-        resampled = per_seed[picks, np.arange(resamples)[:, None]].mean(axis=1)
+    everyone = np.tile(np.arange(len(parts)), (resamples, 1))
+    picks = rng.integers(len(parts), size=everyone.shape) if across else everyone
+    resampled = per_seed[picks, np.arange(resamples)[:, None]].mean(axis=1)
     observed = np.mean([matrix.mean(axis=1) for _, matrix in parts], axis=0)
     errors = memorisation_error(resampled, windows, num_layers)
     error = memorisation_error(observed, windows, num_layers)

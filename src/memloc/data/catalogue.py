@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from memloc.config import user_catalogues
 from memloc.data.specs import GROUPS, FilesSource, GeneratedSource, HubSource, TaskSpec
 from memloc.errors import MemlocError, unknown_name
 
@@ -87,7 +88,8 @@ def load_catalogue(path: Path | str) -> list[str]:
 
 def _catalogue() -> dict[str, TaskSpec]:
     if not _tasks:
-        _add(_read(BUILT_IN))
+        for path in (BUILT_IN, *user_catalogues()):
+            _add(_read(path))
     return _tasks
 
 
@@ -125,6 +127,8 @@ def _read(path: Path) -> list[TaskSpec]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MemlocError("catalogue", str(path), f"a readable YAML file ({type(error).__name__})") from error
     entries = content.get("tasks") if isinstance(content, dict) else None
+    if isinstance(content, dict) and content.get("models") and entries is None:
+        return []  # the models catalogue reads the rest
     if not isinstance(entries, dict) or not entries:
         raise MemlocError(f"catalogue {path.name}", content, "a mapping with the key tasks: name to entry")
     return [_parse(str(name), entry, f"task {name} in {path.name}") for name, entry in entries.items()]

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from memloc.config import from_mapping
+from memloc.config import from_mapping, user_catalogues
 from memloc.errors import MemlocError, unknown_name
 from memloc.models.families import Family, describe, family_of_type, get_family
 
@@ -55,7 +55,10 @@ class ModelSpec:
         if self.source not in SOURCES:
             raise MemlocError(f"source of model {self.name}", self.source, SOURCES)
         if self.layers < 1 or self.hidden < 1:
-            raise MemlocError(f"shape of model {self.name}", (self.layers, self.hidden), "layers and hidden of 1 or more")
+            raise MemlocError(
+                f"shape of model {self.name}", (self.layers, self.hidden), "layers and hidden of 1 or more"
+            )
+        get_family(self.family)  # an unknown family is told here, not in the middle of a run
 
     @property
     def pretrained(self) -> bool:
@@ -72,25 +75,46 @@ _registered: dict[str, ModelSpec] = {}
 
 def parse_entries(entries: Mapping[str, Any], where: str) -> dict[str, ModelSpec]:
     """Specs from the mapping of a catalogue file, each checked."""
-    return {name: from_mapping(ModelSpec, {"name": name, **fields}, f"model {name} in {where}") for name, fields in entries.items()}
+    return {
+        name: from_mapping(ModelSpec, {"name": name, **fields}, f"model {name} in {where}")
+        for name, fields in entries.items()
+    }
 
 
-@lru_cache(maxsize=1)
-def _builtin() -> dict[str, ModelSpec]:
-    path = Path(__file__).with_name("models.yml")
-    return parse_entries(yaml.safe_load(path.read_text()), path.name)
+BUILT_IN = Path(__file__).with_name("models.yml")
+
+
+def _read(path: Path) -> dict[str, ModelSpec]:
+    """The models of a catalogue file: the key ``models``, none if it only has tasks."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise MemlocError("catalogue", str(path), f"a readable YAML file ({type(error).__name__})") from error
+    if not isinstance(content, dict) or not (content.get("models") or content.get("tasks")):
+        raise MemlocError(f"catalogue {path.name}", content, "a mapping with the key models: name to entry")
+    return parse_entries(content.get("models") or {}, path.name)
 
 
 def register_model(spec: ModelSpec) -> None:
     """Add a model for this process; a name that exists is refused."""
-    if spec.name in _all():
-        raise MemlocError("model", spec.name, "a name that is not taken")
-    spec.architecture  # noqa: B018  (an unknown family is told now, not in the middle of a run)
+    if _all().get(spec.name, spec) != spec:
+        raise MemlocError("model", spec.name, "a name that no other entry of the catalogue has")
     _registered[spec.name] = spec
 
 
+def load_models(path: Path) -> list[str]:
+    """Add the models of a catalogue file of one's own (key ``models``) for this process; returns their names."""
+    specs = _read(path)
+    for spec in specs.values():
+        register_model(spec)
+    return list(specs)
+
+
 def _all() -> dict[str, ModelSpec]:
-    return {**_builtin(), **_registered}
+    if not _registered:
+        for path in (BUILT_IN, *user_catalogues()):
+            _registered.update(_read(path))
+    return _registered
 
 
 def model_names() -> list[str]:
@@ -145,10 +169,14 @@ def locate(spec: ModelSpec) -> Path:
     else:
         base = os.environ.get("MEMLOC_MODELS")
         if not base and not Path(spec.location).is_absolute():
-            raise MemlocError(f"folder of model {spec.name}", spec.location, "MEMLOC_MODELS set to the folder that holds it")
+            raise MemlocError(
+                f"folder of model {spec.name}", spec.location, "MEMLOC_MODELS set to the folder that holds it"
+            )
         folder = Path(base or "") / spec.location
     if not all((folder / name).is_file() for name in ("config.json", "model.safetensors")):
-        raise MemlocError(f"folder of model {spec.name}", str(folder), "a folder with config.json and model.safetensors")
+        raise MemlocError(
+            f"folder of model {spec.name}", str(folder), "a folder with config.json and model.safetensors"
+        )
     return folder
 
 

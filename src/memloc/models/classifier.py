@@ -1,8 +1,8 @@
 """A stock backbone with our own small heads, addressed by layer number.
 
-Head (method 2): pooled token -> dropout -> linear. BERT's pooler is bypassed, for every family alike. A second head serves
-an auxiliary task. Parameters fall into named *parts*: ``embeddings``, ``layer.1`` .. ``layer.L``, ``final`` (decoders'
-last norm) and ``head.<name>``; freezing, saving and swapping all speak of parts.
+Head (method 2): pooled token -> dropout -> linear. BERT's pooler is bypassed, for every family alike. A second head
+serves an auxiliary task. Parameters fall into named *parts*: ``embeddings``, ``layer.1`` .. ``layer.L``, ``final``
+(decoders' last norm) and ``head.<name>``; freezing, saving and swapping all speak of parts.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.family = family
         self.dropout = nn.Dropout(dropout)
-        hidden = backbone.config.hidden_size
+        hidden = int(backbone.config.hidden_size)  # type: ignore[union-attr,arg-type]
         generator = torch.Generator().manual_seed(head_seed)
         self.heads = nn.ModuleDict()
         for name, count in classes.items():
@@ -100,7 +100,7 @@ class Classifier(nn.Module):
                 module.requires_grad_(True)
 
     def part_state(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """The tensors of these parts, named ``<part>/<module number>/<parameter>``; shared with the model, not copied."""
+        """The tensors of these parts, named ``<part>/<module number>/<parameter>``; shared with the model."""
         parts = self.parts()
         return {
             f"{name}/{i}/{key}": tensor
@@ -120,7 +120,9 @@ class Classifier(nn.Module):
         own = self.part_state(names)
         given = {key: value for key, value in state.items() if key.split("/", 1)[0] in set(names)}
         if own.keys() != given.keys():
-            raise MemlocError("tensors of a checkpoint", sorted(own.keys() ^ given.keys())[:3], "those of this model's parts")
+            raise MemlocError(
+                "tensors of a checkpoint", sorted(own.keys() ^ given.keys())[:3], "those of this model's parts"
+            )
         for key, tensor in own.items():
             if tensor.shape != given[key].shape:
                 raise MemlocError(f"shape of {key}", tuple(given[key].shape), str(tuple(tensor.shape)))
@@ -134,7 +136,7 @@ class Classifier(nn.Module):
     def pool(self, hidden: Tensor, mask: Tensor, pooling: str = "token") -> Tensor:
         """The classified token [B, d] of states [B, T, d]: first, or last that is no padding (right-padded batches).
 
-        ``pooling="last_column"`` takes column T of decoders even where it is padding, as the published code does for OPT.
+        ``pooling="last_column"`` takes decoders' column T even where it is padding, as the published code does for OPT.
         """
         if self.family.pool == "first":
             return hidden[:, 0]
@@ -219,14 +221,21 @@ def _builtin_shape(spec: ModelSpec) -> dict[str, Any]:
     if spec.architecture.name == "gpt_neo":
         local = (spec.layers + 1) // 2
         kinds = [[["global", "local"], local]] if spec.layers % 2 == 0 else [[["global"], spec.layers]]
-        return shape | {"num_layers": spec.layers, "num_heads": spec.heads, "attention_types": kinds, "intermediate_size": wide}
+        return shape | {
+            "num_layers": spec.layers,
+            "num_heads": spec.heads,
+            "attention_types": kinds,
+            "intermediate_size": wide,
+        }
     shape |= {"num_hidden_layers": spec.layers, "num_attention_heads": spec.heads}
     if spec.architecture.name == "opt":
         return shape | {"ffn_dim": wide, "word_embed_proj_dim": spec.hidden}
     return shape | {"intermediate_size": wide}
 
 
-def build_classifier(spec: ModelSpec, classes: Mapping[str, int], dropout: float = 0.1, head_seed: int = 0) -> Classifier:
+def build_classifier(
+    spec: ModelSpec, classes: Mapping[str, int], dropout: float = 0.1, head_seed: int = 0
+) -> Classifier:
     """The classifier of a catalogue entry before any training.
 
     Args:

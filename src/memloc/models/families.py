@@ -1,7 +1,7 @@
 """Families: where stock Hugging Face backbones keep what we address by layer number.
 
-A family names module paths inside the bare backbone (``AutoModel``), nothing else. A backbone that is not here needs one
-`Family` value, given in its catalogue entry, and no code.
+A family names module paths inside the bare backbone (``AutoModel``), nothing else. A backbone that is not here needs
+one `Family` value, given in its catalogue entry, and no code.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Family:
         embeddings: paths of the modules before the first layer; frozen during training.
         final: paths of the modules between the last layer and the head, in order of application.
         pool: ``"first"`` token (encoders) or ``"last"`` token that is not padding (decoders).
-        separator: what stands between the parts of an example; ``"sep_token"`` and ``"eos_token"`` mean the tokenizer's own.
+        separator: what stands between the parts of an example; ``"sep_token"`` and ``"eos_token"`` are the tokenizer's.
         model_type: transformers' name of the architecture, for built-in configurations and ad hoc folders.
     """
 

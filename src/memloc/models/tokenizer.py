@@ -66,7 +66,9 @@ class CheckpointTokenizer:
             return separator
         token = getattr(self._tokenizer, separator)
         if token is None:
-            raise MemlocError("tokenizer", f"no {separator}", "a tokenizer that has one, or a family with a literal separator")
+            raise MemlocError(
+                "tokenizer", f"no {separator}", "a tokenizer that has one, or a family with a literal separator"
+            )
         return str(token)
 
     def encode(self, parts: Sequence[str], max_length: int) -> list[int]:

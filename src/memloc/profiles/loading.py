@@ -58,7 +58,7 @@ class Profile:
         seeds: Sequence[int] | None = None,
         source: str | None = None,
     ) -> Profile:
-        """The profile with other tasks, models, seeds or source; a model it has not got takes its first model's settings.
+        """The profile with other tasks, models, seeds or source; a model it has not got takes its first one's settings.
 
         Raises:
             MemlocError: for names that no catalogue has, or a source that does not exist.
@@ -120,7 +120,8 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
             raise MemlocError(f"profile {name}", f"no {key}", f"a value for {key}")
     training = dict(content.get("training") or {})
     models = {
-        model: _model_run(name, model, content["seeds"], training, own or {}) for model, own in content["models"].items()
+        model: _model_run(name, model, content["seeds"], training, own or {})
+        for model, own in content["models"].items()
     }
     return Profile(
         name=name,

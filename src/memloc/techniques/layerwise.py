@@ -1,8 +1,8 @@
 """Run a stock backbone layer by layer: from token ids to the first layer's input, then any layer on any states.
 
-Stock layers need more than hidden states (masks, rotary angles), and each family computes these in its own way. Instead of
-copying that code, one ordinary forward pass is made and what every layer was called with is recorded. This holds for any
-backbone whose layers take the hidden states as their first argument.
+Stock layers need more than hidden states (masks, rotary angles), and each family computes these in its own way. Instead
+of copying that code, one ordinary forward pass is made and what every layer was called with is recorded. This holds for
+any backbone whose layers take the hidden states as their first argument.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ def record(model: Classifier, ids: Tensor, mask: Tensor) -> Recording:
         recording.inputs.append(args[0])
         recording.extras.append((args[1:], extra))
 
-    hooks = [
-        model.layer(n).register_forward_pre_hook(keep, with_kwargs=True) for n in range(1, model.num_layers + 1)
-    ]
+    hooks = [model.layer(n).register_forward_pre_hook(keep, with_kwargs=True) for n in range(1, model.num_layers + 1)]
     try:
         model.hidden(ids, mask)
     finally:

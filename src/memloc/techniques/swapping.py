@@ -41,7 +41,12 @@ class Swapping:
     def run(self, cell: Cell, settings: Mapping[str, Any]) -> Result:
         perturbed, normal = cell.load("perturbed"), cell.load("normal")
         predicted = swap_predictions(
-            perturbed, normal, cell.train, settings["tokens"], cell.pooling, f"swapping {cell.task} {cell.model} {cell.seed}"
+            perturbed,
+            normal,
+            cell.train,
+            settings["tokens"],
+            cell.pooling,
+            f"swapping {cell.task} {cell.model} {cell.seed}",
         )
         return summarise(predicted, windows(perturbed.num_layers), cell.train)
 
@@ -96,7 +101,9 @@ def swap_predictions(
         MemlocError: if the models do not have the same number of layers.
     """
     if perturbed.num_layers != normal.num_layers:
-        raise MemlocError("layers of the normal model", normal.num_layers, f"{perturbed.num_layers}, as the perturbed one")
+        raise MemlocError(
+            "layers of the normal model", normal.num_layers, f"{perturbed.num_layers}, as the perturbed one"
+        )
     device = next(perturbed.parameters()).device
     predicted = np.empty((len(windows(perturbed.num_layers)), len(data)), np.int64)
     with tqdm(total=len(data), desc=label, unit="example", leave=False, disable=None) as bar:
@@ -109,9 +116,7 @@ def swap_predictions(
 
 
 @torch.inference_mode()
-def swap_logits(
-    perturbed: Classifier, normal: Classifier, ids: Tensor, mask: Tensor, pooling: str = "token"
-) -> Tensor:
+def swap_logits(perturbed: Classifier, normal: Classifier, ids: Tensor, mask: Tensor, pooling: str = "token") -> Tensor:
     """Logits [L (L + 1) / 2, B, C] of one batch under every window; see `swap_predictions` for the algorithm."""
     recording = record(perturbed, ids, mask)
     open_states: dict[int, Tensor] = {}  # first layer -> states after the normal layers so far

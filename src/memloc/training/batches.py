@@ -84,7 +84,7 @@ def encode(split: pd.DataFrame, tokenizer: Tokenizer, max_length: int) -> Encode
 
 
 def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """The batches of one epoch: a seeded shuffle, sorted by length within buckets of 16 batches, batches shuffled again.
+    """The batches of one epoch: a seeded shuffle, sorted by length within buckets of 16 batches, shuffled again.
 
     Args:
         lengths: tokens of each example [N].

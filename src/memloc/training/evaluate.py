@@ -49,7 +49,7 @@ def macro_f1(true: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def scores(split: str, data: Encoded, given: np.ndarray, got: Predictions) -> pd.DataFrame:
-    """Trace rows of one evaluation: accuracy and macro-F1 on the arm's labels, accuracy on the original ones, mean loss.
+    """Trace rows of one evaluation: accuracy, macro-F1 and loss on the arm's labels, accuracy on the original ones.
 
     Args:
         split: ``train`` or ``validation``.

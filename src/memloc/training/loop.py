@@ -97,7 +97,9 @@ class Trainer:
         """
         self._restore(resume)
         saved = time.monotonic()
-        with tqdm(total=self._last_epoch(), initial=self.state.epoch, desc=label, unit="epoch", leave=False, disable=None) as bar:
+        with tqdm(
+            total=self._last_epoch(), initial=self.state.epoch, desc=label, unit="epoch", leave=False, disable=None
+        ) as bar:
             while not self._finished():
                 self._epoch()
                 bar.update()
@@ -121,13 +123,16 @@ class Trainer:
         torch.manual_seed(derived_seed("dropout", self.seed, epoch))
         self.model.train()
         first = (epoch - 1) * self.steps_per_epoch
-        for number, rows in enumerate(training_order(self.train_data.lengths, self.config.batch_size, self.seed, epoch)):
+        for number, rows in enumerate(
+            training_order(self.train_data.lengths, self.config.batch_size, self.seed, epoch)
+        ):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.rate(first + number)
-            self._step(rows)
+            self.step(rows)
         self.state.trace.append(self._evaluate(epoch))
 
-    def _step(self, rows: np.ndarray) -> None:
+    def step(self, rows: np.ndarray) -> None:
+        """One optimiser step on some rows."""
         ids, mask = self.train_data.tensors(rows, self.device)
         with self._autocast():
             logits = self.model(ids, mask, pooling=self.config.pooling)
@@ -184,7 +189,7 @@ class Trainer:
         (folder / "summary.json").write_text(json.dumps(summary, sort_keys=True))
 
     def _save_resume(self, resume: Path) -> None:
-        """Write a resume point beside the old one, then put it in its place: a kill leaves one whole point or the other."""
+        """Write a resume point beside the old one, then put it in its place: a kill leaves one whole point."""
         resume.mkdir(parents=True, exist_ok=True)
         tensors = {f"weights/{k}": v for k, v in self._weights().items()}
         tensors |= {f"memorised/{k}": v for k, v in self.state.memorised.items()}

@@ -1,0 +1,237 @@
+"""The command line: arguments in, one call, a table or one line of error out."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memloc import __version__
+from memloc.errors import MemlocError
+
+if TYPE_CHECKING:
+    from memloc.pipeline import Experiment
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 if it succeeded, 1 if a part of it failed, 2 for bad input."""
+    logging.basicConfig(level=logging.WARNING, format="memloc: %(message)s")
+    arguments = build_parser().parse_args(argv)
+    try:
+        if arguments.catalogue:
+            # in the environment, so that worker processes and chapters see the same entries
+            os.environ["MEMLOC_CATALOGUE"] = os.pathsep.join(str(Path(path).resolve()) for path in arguments.catalogue)
+        return arguments.run(arguments) or 0
+    except MemlocError as error:
+        print(f"memloc: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("memloc: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to say to it
+        return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and options."""
+    parser = argparse.ArgumentParser(prog="memloc", description="Where in a language model does memorisation happen?")
+    parser.add_argument("--version", action="version", version=f"memloc {__version__}")
+    parser.add_argument("--catalogue", action="append", metavar="FILE", help="YAML file with more tasks and models")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    commands.add_parser("tasks", help="list the tasks").set_defaults(run=_tasks)
+    commands.add_parser("models", help="list the models").set_defaults(run=_models)
+    commands.add_parser("profiles", help="list the profiles").set_defaults(run=_profiles)
+
+    data = commands.add_parser("data", help="look at data").add_subparsers(required=True, metavar="COMMAND")
+    describe = data.add_parser("describe", help="counts of a task's rows, classes and wrong labels")
+    describe.add_argument("task")
+    describe.add_argument(
+        "--source", choices=None, default=None, help="hub, files or generated (default: generated for generated tasks)"
+    )
+    describe.add_argument("--data", type=Path, help="folder of the files source (default: MEMLOC_DATA)")
+    describe.set_defaults(run=_describe)
+
+    run = _with_profile(commands.add_parser("run", help="fill the store with everything a profile asks for"))
+    run.add_argument("--workers", type=int, default=1, help="cells computed at a time (default: 1)")
+    run.set_defaults(run=_run)
+    _with_profile(commands.add_parser("estimate", help="hours and gigabytes a profile will take here")).set_defaults(
+        run=_estimate
+    )
+    results = _with_profile(commands.add_parser("results", help="what the store holds of a profile's results"))
+    results.add_argument("--export", type=Path, metavar="FOLDER", help="write the tidy rows as one parquet file")
+    results.set_defaults(run=_results)
+
+    book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
+    execute = _with_profile(book.add_parser("execute", help="execute the chapters that changed"))
+    execute.add_argument("--workers", type=int, default=2, help="chapters executed at a time (default: 2)")
+    execute.add_argument("--chapters", type=_names, help="only these, separated by commas")
+    execute.add_argument("--force", action="store_true", help="execute also what did not change")
+    execute.set_defaults(run=_book_execute)
+    build = book.add_parser("build", help="build the HTML")
+    build.add_argument("--force", action="store_true", help="build also if nothing changed")
+    build.set_defaults(run=_book_build)
+    serve = book.add_parser("serve", help="show the built book on this machine")
+    serve.add_argument("--port", type=int, default=8000)
+    serve.set_defaults(run=_book_serve)
+    return parser
+
+
+def _with_profile(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument(
+        "--profile", default="mini", help="smoke, mini, small, paper, or a file of your own (default: mini)"
+    )
+    parser.add_argument("--tasks", type=_names, help="instead of the profile's, separated by commas")
+    parser.add_argument("--models", type=_names, help="instead of the profile's, separated by commas")
+    parser.add_argument("--seeds", type=_numbers, help="instead of the profile's, separated by commas")
+    parser.add_argument("--source", help="where data come from, instead of the profile's: hub, files or generated")
+    parser.add_argument("--data", type=Path, help="folder of the files source (default: MEMLOC_DATA)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    return parser
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(n) for n in _names(text)]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: whole numbers separated by commas") from error
+
+
+def _experiment(arguments: argparse.Namespace) -> Experiment:
+    from memloc.pipeline import Experiment
+    from memloc.profiles import load_profile
+
+    profile = load_profile(arguments.profile)
+    profile = profile.narrowed(arguments.tasks, arguments.models, arguments.seeds, arguments.source)
+    return Experiment(profile, device=arguments.device, data_dir=arguments.data)
+
+
+def _table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> None:
+    cells = [[str(c) for c in row] for row in [header, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    for row in cells:
+        print("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
+
+
+def _tasks(_: argparse.Namespace) -> None:
+    from memloc.data.catalogue import get_task, task_names
+
+    specs = [get_task(name) for name in task_names()]
+    rows = [(s.name, s.group, len(s.labels), "/".join(s.sources), s.licence, s.warning or "") for s in specs]
+    _table(rows, ("task", "group", "classes", "sources", "licence", "warning"))
+
+
+def _models(_: argparse.Namespace) -> None:
+    from memloc.models.catalogue import get_model, model_names
+
+    specs = [get_model(name) for name in model_names()]
+    rows = [
+        (s.name, s.architecture.name, s.layers, s.hidden, s.source, "pretrained" if s.pretrained else "random weights")
+        for s in specs
+    ]
+    _table(rows, ("model", "family", "layers", "hidden", "source", "weights"))
+
+
+def _profiles(_: argparse.Namespace) -> None:
+    from memloc.profiles import load_profile, profile_names
+
+    profiles = [load_profile(name) for name in profile_names()]
+    rows = [(p.name, p.source, len(p.tasks), len(p.models), p.purpose) for p in profiles]
+    _table(rows, ("profile", "source", "tasks", "models", "purpose"))
+
+
+def _describe(arguments: argparse.Namespace) -> None:
+    from memloc.config import DataConfig
+    from memloc.data.catalogue import get_task
+    from memloc.data.prepare import load_raw, prepare
+
+    spec = get_task(arguments.task)
+    source = arguments.source or ("generated" if spec.generated is not None else None)
+    if source is None:
+        raise MemlocError("data source", None, "--source hub or --source files")
+    dataset = prepare(load_raw(spec, source, arguments.data), spec, DataConfig())
+    print(f"{spec.name}: {spec.title} ({spec.group}, licence {spec.licence})")
+    for note in (spec.warning, *spec.notes, *dataset.report["notes"]):
+        if note:
+            print(f"  {note}")
+    frames = [(name, getattr(dataset, name)) for name in ("train", "validation", "test")]
+    classes = [
+        (label, *((frame["label"] == i).sum() for _, frame in frames)) for i, label in enumerate(dataset.spec.labels)
+    ]
+    _table([*classes, ("all", *(len(frame) for _, frame in frames))], ("class", "train", "validation", "test"))
+    noisy = (dataset.train["group"] == "noisy").sum()
+    print(f"{noisy} of {len(dataset.train)} training labels are wrong (data seed {dataset.config.seed})")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from memloc.running import run_profile
+
+    runs = run_profile(_experiment(arguments), arguments.workers)
+    failed = [run for run in runs if run.error]
+    print(f"{len(runs) - len(failed)} of {len(runs)} cells are in the store")
+    return 1 if failed else 0
+
+
+def _estimate(arguments: argparse.Namespace) -> None:
+    from memloc.estimating import estimate
+
+    experiment = _experiment(arguments)
+    results = estimate(experiment)
+    hours, gigabytes = sum(r.hours for r in results), sum(r.gigabytes for r in results)
+    print(
+        f"profile {experiment.profile.name}: at most {hours:.1f} hours on {experiment.torch_device}, {gigabytes:.1f} GB"
+    )
+
+
+def _results(arguments: argparse.Namespace) -> None:
+    from memloc.analysis.overview import exported_rows, overview
+
+    experiment = _experiment(arguments)
+    frame = overview(experiment)
+    _table(frame.astype(object).to_numpy().tolist(), frame.columns.tolist())
+    if arguments.export:
+        path = exported_rows(experiment, arguments.export)
+        print(path)
+
+
+def _book_execute(arguments: argparse.Namespace) -> int:
+    from memloc.publishing.runner import execute_chapters
+
+    wanted = {
+        "tasks": arguments.tasks,
+        "models": arguments.models,
+        "seeds": arguments.seeds,
+        "source": arguments.source,
+        "device": None if arguments.device == "auto" else arguments.device,
+        "data": str(arguments.data.resolve()) if arguments.data else None,
+    }
+    parameters = {name: value for name, value in wanted.items() if value is not None}
+    runs = execute_chapters(
+        arguments.profile, parameters, workers=arguments.workers, names=arguments.chapters, force=arguments.force
+    )
+    return 1 if any(run.state == "failed" for run in runs) else 0
+
+
+def _book_build(arguments: argparse.Namespace) -> None:
+    from memloc.publishing.build import build_html
+
+    print(build_html(force=arguments.force))
+
+
+def _book_serve(arguments: argparse.Namespace) -> None:
+    from memloc.publishing.build import serve
+
+    serve(arguments.port)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

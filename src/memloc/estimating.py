@@ -1,0 +1,102 @@
+"""How long a profile will take on this device and how much it will store, from a few real steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from memloc.models.catalogue import get_model
+from memloc.pipeline import ARMS, CellId, Experiment
+from memloc.techniques.base import get_technique
+
+STEPS = 3  # timed steps, after one that warms up
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one (task, model), all seeds: hours of computing at most, gigabytes in the store, and tokens per example."""
+
+    task: str
+    model: str
+    hours: float
+    gigabytes: float
+    mean_tokens: float
+
+
+def estimate(experiment: Experiment, say: Callable[[str], None] = print) -> list[Estimate]:
+    """Time real training and evaluation steps for every (task, model) of the profile.
+
+    Hours are an upper bound where the profile stops early: they assume that every epoch is run. Nothing is trained to
+    the end and no checkpoint is stored; data sets are, since every run needs them.
+
+    Args:
+        experiment: the profile on this machine.
+        say: gets a line for each (task, model).
+    """
+    results = []
+    for task in experiment.profile.tasks:
+        for model in experiment.profile.models:
+            results.append(_one(experiment, task, model))
+            r = results[-1]
+            say(f"{task} {model}: {r.hours:.2f} h, {r.gigabytes:.2f} GB, {r.mean_tokens:.0f} tokens an example")
+    return results
+
+
+def _one(experiment: Experiment, task: str, model_name: str) -> Estimate:
+    from memloc.training.batches import training_order
+    from memloc.training.loop import Plan, Trainer, trained_parts
+
+    run = experiment.profile.models[model_name]
+    cell = CellId(task, model_name, run.seeds[0])
+    train, validation = experiment.encoded(cell, "train"), experiment.encoded(cell, "validation")
+    model = experiment.fresh(cell)
+    parts = trained_parts(model)
+    trainer = Trainer(model, train, validation, run.training, cell.seed, Plan(parts, train.given))
+    batches = training_order(train.lengths, run.training.batch_size, cell.seed, 1)
+    per_token = _timed(experiment, lambda rows: trainer.step(rows), batches, train.lengths)
+    forward = _timed(
+        experiment, lambda rows: model.eval()(*train.tensors(rows, experiment.torch_device)), batches, train.lengths
+    )
+
+    arms = wanted_arms(experiment)
+    epoch = per_token * train.lengths.sum() + forward * (train.lengths.sum() + validation.lengths.sum())
+    training = epoch * run.training.epochs * len(arms)
+    layers = get_model(model_name).layers
+    # the share of the plain cost of one window after another that the swapping engine pays, see its docstring
+    engine = layers + layers * (layers + 1) / 2 + (layers - 1) * layers * (layers + 1) / 6
+    swapping = forward * train.lengths.sum() * engine / layers if "swapping" in experiment.profile.techniques else 0.0
+    bytes_ = sum(t.nbytes for t in model.part_state(parts).values()) * 2 * len(arms)
+    seeds = len(run.seeds)
+    return Estimate(
+        task, model_name, seeds * (training + swapping) / 3600, seeds * bytes_ / 1e9, float(train.lengths.mean())
+    )
+
+
+def wanted_arms(experiment: Experiment) -> list[str]:
+    """The arms that the profile trains, its techniques' included."""
+    named = set(experiment.profile.extra_arms)
+    for name in experiment.profile.techniques:
+        named |= set(get_technique(name).arms)
+    return [arm for arm in ARMS if arm in named]
+
+
+def _timed(
+    experiment: Experiment, step: Callable[[np.ndarray], object], batches: list[np.ndarray], lengths: np.ndarray
+) -> float:
+    """Seconds per token of a few real batches, the first one (which warms up) left out."""
+    import torch
+
+    chosen = batches[: STEPS + 1] if len(batches) > STEPS else batches * (STEPS + 1)
+    seconds, tokens = 0.0, 0
+    for number, rows in enumerate(chosen[: STEPS + 1]):
+        began = time.perf_counter()
+        step(rows)
+        if experiment.torch_device.type == "cuda":
+            torch.cuda.synchronize()
+        if number:
+            seconds += time.perf_counter() - began
+            tokens += int(lengths[rows].sum())
+    return seconds / tokens

@@ -1,0 +1,125 @@
+"""Run all cells of a profile, several at a time, and go on when one of them fails."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from memloc.errors import MemlocError
+from memloc.pipeline import CellId, Experiment
+from memloc.profiles import Profile
+from memloc.store import Store
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """What became of one cell: seconds it took here, and the error if it failed."""
+
+    cell: CellId
+    seconds: float
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class _Job:
+    profile: Profile
+    home: Path
+    device: str
+    data_dir: Path | None
+    cell: CellId
+    threads: int
+    quiet: bool
+
+
+def run_profile(
+    experiment: Experiment, workers: int = 1, say: Callable[[str], None] = print, threads: int | None = None
+) -> list[CellRun]:
+    """Fill the store with everything the profile asks for.
+
+    Cells are independent processes when ``workers`` is above 1, each with its share of the cores: two processes with
+    two threads each on two cores wait for one another most of the time.
+
+    Args:
+        experiment: the profile on this machine.
+        workers: cells at a time.
+        say: gets one line for each finished cell, with the time left as the finished ones suggest.
+        threads: of each process; the cores divided by ``workers`` by default.
+
+    Returns:
+        One record per cell, in the order of the profile. A failed cell does not stop the others.
+    """
+    _ = experiment.torch_device  # a device that is not there is told once, not once a cell
+    for task in experiment.profile.tasks:
+        experiment.dataset(task)  # bad data are told before anything is trained
+    cells = experiment.cells()
+    threads = threads or max(1, (os.cpu_count() or 1) // max(1, workers))
+    jobs = [
+        _Job(
+            experiment.profile,
+            experiment.store.root,
+            experiment.device,
+            experiment.data_dir,
+            cell,
+            threads,
+            workers > 1,
+        )
+        for cell in cells
+    ]
+    began, done = time.monotonic(), {}
+    for run in _in_turn(jobs) if workers <= 1 else _side_by_side(jobs, workers):
+        done[run.cell] = run
+        left = (time.monotonic() - began) / len(done) * (len(cells) - len(done))
+        state = f"failed: {run.error}" if run.error else f"{run.seconds:.1f} s"
+        say(f"[{len(done)}/{len(cells)}] {run.cell}: {state}; about {_span(left)} left")
+    return [done[cell] for cell in cells]
+
+
+def _in_turn(jobs: list[_Job]) -> Iterator[CellRun]:
+    for job in jobs:
+        yield _run(job)
+
+
+def _side_by_side(jobs: list[_Job], workers: int) -> Iterator[CellRun]:
+    # spawn: a forked child inherits locked thread pools of torch
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = {pool.submit(_run, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    yield CellRun(futures[future].cell, 0.0, "its process was killed (out of memory?)")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _run(job: _Job) -> CellRun:
+    import torch
+
+    if job.quiet:
+        os.environ["TQDM_DISABLE"] = "1"  # bars of several processes would overwrite each other
+    torch.set_num_threads(job.threads)
+    began = time.monotonic()
+    try:
+        Experiment(job.profile, Store(job.home), job.device, job.data_dir).run_cell(job.cell)
+    except MemlocError as error:
+        return CellRun(job.cell, time.monotonic() - began, str(error))
+    except RuntimeError as error:  # torch's own: out of memory on the device, for one
+        logging.getLogger(__name__).exception("cell %s failed", job.cell)
+        return CellRun(job.cell, time.monotonic() - began, f"{type(error).__name__}: {error}")
+    return CellRun(job.cell, time.monotonic() - began)
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
