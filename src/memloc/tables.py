@@ -45,9 +45,7 @@ ROWS = _schema(
 )
 OUTCOMES = _schema("outcomes", window_start=_int, window_length=_int, idx=_int, group=_string, correct=pa.bool_())
 
-TABLES = {
-    schema.metadata[b"memloc.table"].decode(): schema for schema in (SPLIT, INDEX, TRACE, ROWS, OUTCOMES)
-}
+TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in (SPLIT, INDEX, TRACE, ROWS, OUTCOMES)}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}
 
