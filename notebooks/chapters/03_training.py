@@ -1,0 +1,115 @@
+# %% [markdown]
+# # Training to memorise
+#
+# *Do the models really remember the wrong labels, and what does it cost them?*
+#
+# We train each model on all examples, wrong labels included, until it gives the wrong ones back. Only then is there
+# something to search for. This chapter watches it happen and decides which models may be used in the chapters that
+# follow.
+
+# %% tags=["parameters"]
+profile = "mini"  # which numbers: memloc profiles
+source = None  # hub, files or generated; None: the profile's
+tasks = None  # lists of names or numbers; None: the profile's
+models = None
+seeds = None
+device = "auto"
+
+# %% tags=["remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, figures_training, tabulate
+from memloc.publishing.reading import open_study, read_training
+from memloc.publishing.style import show, use_style
+
+use_style()
+study = open_study(profile, source, tasks, models, seeds, device)
+training = read_training(study)
+facts.glue_all("training", facts.study_facts(study) | facts.training_facts(training))
+Markdown(f"This copy: {study.origin} {study.mark}")
+
+# %% [markdown]
+# ## Three ways of training
+#
+# A transformer turns a text into numbers layer by layer. On top sits a small **head** that reads the last layer at
+# one position and chooses a class. Each model ({glue:text}`training-models`) is trained up to three times from the
+# same starting point. We call these its **arms**:
+#
+# - **perturbed**: trained on the given labels, with the wrong ones among them;
+# - **normal**: its twin, with the same examples in the same order for the same number of steps, but every label
+#   right;
+# - **frozen**: trained on the given labels, but only the head may change.
+#
+# Whatever differs between the first two is owed to the wrong labels. The third shows how much could be remembered
+# without changing any layer. A task, a model and a seed (the number from which the order of examples is drawn)
+# together make a **cell**; this copy has {glue:text}`training-cells` of them.
+#
+# ## Wrong labels take longer
+#
+# {numref}`fig-training-memory` shows how often the model answers with the label it was given. Compare the noisy and
+# the clean examples: where a model learns the task at all, clean labels come first, because one rule serves many of
+# them. A wrong label serves itself alone.
+
+# %%
+drawn = figures_training.memorisation_curves(training)
+caption = (
+    "Accuracy on the given labels after each epoch (one pass through the training data), one line a seed. The thin "
+)
+caption += f"horizontal line is the threshold for *memorised*. {study.made('made-training')}"
+show(drawn.figure, "fig-training-memory", caption, alt=drawn.alt)
+
+# %% [markdown]
+# We say that a cell has **memorised** when the perturbed arm gives back at least {glue:text}`training-threshold` of
+# the wrong labels (a share) at the end of training. That holds for {glue:text}`training-memorised` of
+# {glue:text}`training-cells` cells, which trained for {glue:text}`training-epochs` epochs. Cells that have not
+# memorised are left out of every measurement of where memory sits: one cannot look for something that is not there.
+#
+# As for the frozen arm: {glue:text}`training-frozen`. The difference to the perturbed arm is what the layers
+# contribute.
+#
+# ## What it costs
+#
+# Validation examples were never trained on and their labels are right, so accuracy on them measures generalisation
+# ({numref}`fig-training-validation`). Averaged over cells, the normal arm ends {glue:text}`training-cost` percentage
+# points above the perturbed one.
+
+# %%
+drawn = figures_training.validation_curves(training)
+caption = "Accuracy on validation examples after each epoch, one line a seed. Vertical bars at the end: 95 % Wilson "
+caption += "intervals of the first seed over validation examples. Dotted: always naming the most frequent class. "
+show(drawn.figure, "fig-training-validation", caption + study.made("made-training"), alt=drawn.alt)
+
+# %% [markdown]
+# A model can memorise a task without having understood it. We call a cell **learnt** if its normal arm does better on
+# validation than always naming the most frequent class. How much better is more than luck? If the model were only as
+# good as that constant answer, the number of right answers would follow a binomial distribution, and we ask how
+# likely it would be to get at least as many as were observed. *Learnt* means that this probability, the $p$ of the
+# table, is at most {glue:text}`training-alpha`. *Not learnt* does not mean that nothing was learnt; it means that
+# these validation examples do not show it.
+#
+# {glue:text}`training-learnt` of {glue:text}`training-cells` cells learnt their task. Tasks with at least one cell
+# that did not: {glue:text}`training-not-learnt-tasks`. Such cells are still shown in later chapters, with a mark, but
+# no conclusion rests on them: how generalising shapes memory cannot be asked of a model that does not generalise.
+
+# %%
+tabulate.show_table(tabulate.status_table(training))
+
+# %% [markdown]
+# All accuracies in the table are shares at the last epoch. *Noisy* and *clean* are training examples of the perturbed
+# arm, judged by the label they were given.
+#
+# ## Take-away
+#
+# - {glue:text}`training-memorised` of {glue:text}`training-cells` cells memorised their wrong labels, and
+#   {glue:text}`training-both` of these learnt their task too. These {glue:text}`training-both` carry the conclusions.
+# - The normal twin differs from the perturbed model in its labels and in nothing else, which makes the two comparable
+#   layer by layer. The {doc}`next chapter <04_swapping>` does that.
+# - Made from: {glue:text}`training-origin`
+#
+# (made-training)=
+# ## What made this chapter
+#
+# Each cell's data set and arms, with the key under which the store keeps them.
+
+# %% tags=["hide-output"]
+tabulate.show_table(tabulate.made_table(study, dict.fromkeys(training.traces["arm"])))

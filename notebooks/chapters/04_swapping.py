@@ -1,0 +1,189 @@
+# %% [markdown]
+# # Layer swapping
+#
+# *Which layers does a model need in order to remember?*
+#
+# We have two versions of each model that differ in one respect: one remembers wrong labels and the other never saw
+# them. So take some layers out of the first and put the second's in their place. If the wrong labels are gone, they
+# needed those layers. If nothing happens, they did not. This is layer swapping, the first of four techniques in
+# {cite:t}`dankers-titov-2024-generalisation`.
+
+# %% tags=["parameters"]
+profile = "mini"  # which numbers: memloc profiles
+source = None  # hub, files or generated; None: the profile's
+tasks = None  # lists of names or numbers; None: the profile's
+models = None
+seeds = None
+device = "auto"
+
+# %% tags=["remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, figures_swapping, tabulate, tabulate_swapping, worked
+from memloc.publishing.reading import open_study, read_swapping
+from memloc.publishing.style import show, use_style
+
+use_style()
+study = open_study(profile, source, tasks, models, seeds, device)
+swapping = read_swapping(study)
+facts.glue_all("swap", facts.study_facts(study) | facts.swapping_facts(swapping) | tabulate_swapping.commits())
+Markdown(f"This copy: {study.origin} {study.mark}")
+
+# %% [markdown]
+# ## The method
+#
+# Layers are counted from 1 to $L$. A **window** $W$ is a run of neighbouring layers; a model has $L(L+1)/2$ of them.
+# For every window, the layers in it are taken from the normal model and all others, with the head, from the perturbed
+# one. Let $a(W)$ be the share of noisy training examples for which this mixed model still answers with the wrong
+# label it was given.
+#
+# One layer is in many windows, so we average, first over the windows of one length $k$ and then over lengths. The
+# **memorisation error** and the **layer weight** of layer $l$ are
+#
+# $$
+# E_{k,l} = 1 - \operatorname*{mean}_{W \ni l,\; |W| = k} a(W),
+# \qquad
+# w_l = \frac{1}{L} \sum_{k=1}^{L} E_{k,l}.
+# $$
+#
+# A layer is heavy if swapping it, alone or with its neighbours, makes the model forget. One number that says how deep
+# the weight lies is the **memorisation centre of gravity**,
+#
+# $$
+# \text{M-CoG} = \frac{\sum_{l} l \, w_l}{\sum_{l} w_l}.
+# $$
+#
+# ### An example to follow by hand
+#
+# A made-up model has three layers and so six windows. Most of its memory is in layer 2: swapping that layer alone
+# leaves less than half of the wrong labels.
+
+# %%
+windows, weights, numbers = worked.three_layers()
+facts.glue_all("hand", numbers)
+tabulate.show_table(windows)
+
+# %% [markdown]
+# Take layer 2 and windows of length 2. Two of them contain it, the layers 1, 2 and the layers 2, 3. Average their
+# accuracies, subtract from 1, and you have {glue:text}`hand-middle`, the middle of this table:
+
+# %%
+tabulate.show_table(weights)
+
+# %% [markdown]
+# The last row is the mean of the three above it. The centre of gravity is $(1 \times$ {glue:text}`hand-w1`
+# $+\, 2 \times$ {glue:text}`hand-w2` $+\, 3 \times$ {glue:text}`hand-w3`$)$ divided by the sum of the three weights,
+# which gives {glue:text}`hand-mcog`.
+#
+# Look at what the averaging does. Layer 1 alone made the model forget hardly anything, yet its weight is not near
+# zero, because longer windows contain layer 1 *and* layer 2. Long windows blur everything towards the middle. If all
+# memory sat in layer 1, the M-CoG of three layers would be {glue:text}`hand-low`; in layer 3, {glue:text}`hand-high`.
+# An M-CoG has to be read on this **attainable range** and not from 1 to $L$.
+#
+# ## Heatmaps
+#
+# {numref}`fig-swapping-heatmaps` shows $E_{k,l}$ for each task and model: the bottom row of a panel is one layer
+# swapped at a time, the top row all of them. The further a cell is from the background, the more was forgotten. At
+# the top everything should be forgotten up to lucky guesses, since there all layers come from a model that never saw
+# the wrong labels. What differs is how fast forgetting sets in on the way up, and on which side.
+
+# %%
+drawn = figures_swapping.heatmaps(swapping)
+caption = (
+    "Memorisation error by layer and window length; a triangle on the upper edge marks the M-CoG. Mean over seeds. "
+)
+caption += f"Empty panels: labels not memorised, left out. {study.made('made-swapping')}"
+show(drawn.figure, "fig-swapping-heatmaps", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## Layer weights
+#
+# In {numref}`fig-swapping-weights` the solid line is the layer weight. It is smooth *by construction*, and a smooth
+# curve must not be taken for memory that is spread out: even memory in a single layer would give one. The dashed line
+# uses only windows of one layer. If memory were in one place, the dashed line would have a peak there that reaches
+# high.
+
+# %%
+drawn = figures_swapping.weight_curves(swapping)
+caption = (
+    "Layer weight from all windows and from single layers. Bands: 95 % bootstrap intervals over noisy examples, and "
+)
+caption += f"over seeds from three seeds up ({swapping.study.experiment.profile.resamples} resamples). "
+caption += "*Not learnt*: shown, but no conclusion rests on it. "
+show(drawn.figure, "fig-swapping-weights", caption + study.made("made-swapping"), alt=drawn.alt)
+
+# %% [markdown]
+# ## How deep?
+#
+# {numref}`fig-swapping-centres` puts all centres of gravity side by side. The shaded band is the attainable range;
+# the dotted line is the middle, where the centre lies if all layers weigh the same.
+
+# %%
+drawn = figures_swapping.centres(swapping)
+caption = (
+    "M-CoG by task and model. Bars: 95 % bootstrap intervals. Shaded: attainable range. Dotted: the middle. Hollow "
+)
+caption += f"markers: task not learnt. Cells that were not memorised are left out. {study.made('made-swapping')}"
+show(drawn.figure, "fig-swapping-centres", caption, alt=drawn.alt)
+
+# %%
+tabulate.show_table(tabulate_swapping.swapping_table(swapping))
+
+# %% [markdown]
+# The intervals say how much would change with other noisy examples and, from three seeds up, with other seeds. They
+# do not say what another task or model would give.
+#
+# The last column guards against a false reading. A mixed model could lose the wrong labels because it is broken, not
+# because it has forgotten. Then it would lose the right ones too. *Lowest accuracy on clean* is that of the worst
+# window; only where it stays near 1 does swapping remove memory and little else.
+#
+# ## Take-away
+#
+# Of {glue:text}`swap-places` combinations of task and model, {glue:text}`swap-measured` memorised and
+# {glue:text}`swap-counted` also learnt the task. For these {glue:text}`swap-counted`:
+#
+# - *Depth.* The M-CoG goes from {glue:text}`swap-lowest` to {glue:text}`swap-highest`, of an attainable
+#   {glue:text}`swap-attainable`. Its interval lies wholly below the middle in {glue:text}`swap-below`, wholly above
+#   it in {glue:text}`swap-above`, and on both sides in {glue:text}`swap-open`.
+# - *Local or spread out.* The most that a single layer makes a model forget is {glue:text}`swap-single`, as a share
+#   of the noisy examples. It is more than half in {glue:text}`swap-half` combinations.
+# - *Side effects.* The lowest accuracy on clean examples under any window is {glue:text}`swap-clean`. It stays at .98
+#   or above in {glue:text}`swap-spared` combinations.
+# - *Task or model?* With depth measured from 0 to 1 along the attainable range, tasks differ by
+#   {glue:text}`swap-task-spread` (models averaged) and models by {glue:text}`swap-model-spread` (tasks averaged),
+#   over the {glue:text}`swap-complete` tasks that count for every model. These two numbers describe this run; they
+#   are no test.
+#
+# **What they rest on: {glue:text}`swap-origin`** With generated tasks or random initial weights they show that the
+# method works and how to read it. They are then no evidence about language or pre-trained models.
+#
+# ### What would change our mind
+#
+# - A single layer whose swap forgets nearly all noisy examples, in most tasks, would speak against memory that is
+#   spread out.
+# - Clean accuracy that falls together with noisy accuracy would mean that swapping breaks models rather than finding
+#   memory, and the M-CoG would measure fragility.
+# - Depths whose order between tasks does not repeat with other seeds, another vocabulary (`a` and `b` of the
+#   generated tasks) or another learning rate would be accidents of training.
+# - Another technique that puts memory in other layers of the same models would mean that at least one of the two
+#   measures something else.
+#
+# ## The published findings
+#
+# What the original study found was written down as rules before the first run on real data: which number decides, how
+# much data it takes, and when the verdict is *holds*, *does not hold* or *cannot tell*. The rules were last changed
+# in {glue:text}`swap-rule`. First results on real data: {glue:text}`swap-first-run`. Below are the findings that
+# swapping alone can speak to. Rules get only real tasks and pre-trained models, and most need at least five tasks,
+# more than a small run has: the verdict is then *cannot tell*, whatever the figures above seem to suggest.
+
+# %% tags=["remove-stderr"]
+tabulate.show_table(tabulate_swapping.claims_table(swapping))
+
+# %% [markdown]
+# (made-swapping)=
+# ## What made this chapter
+#
+# Each cell's data set, its two arms and its swapping, with the keys under which the store keeps them.
+
+# %% tags=["hide-output"]
+tabulate.show_table(tabulate.made_table(study))

@@ -1,0 +1,138 @@
+"""The numbers of the chapters' sentences, computed from the same tables as the figures and written as words.
+
+A sentence around them must be true whatever they are, because they belong to the copy of the book that is being read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from memloc.analysis.status import ALPHA, MEMORISED
+from memloc.publishing.figures import listed, model_title
+from memloc.publishing.reading import Place, Study, Swapping, Training
+
+NONE = "none"
+SPARED, SEVERAL = 0.98, 3  # as in the rules of claims C03 and C04
+
+
+def glue_all(prefix: str, facts: Mapping[str, str]) -> None:
+    """Make every fact known to the text as ``{glue:text}`prefix-name```."""
+    from myst_nb import glue
+
+    for name, value in facts.items():
+        glue(f"{prefix}-{name}", value, display=False)
+
+
+def where(place: Place) -> str:
+    """A task and a model in words."""
+    return f"{place[0]}, {model_title(place[1])}"
+
+
+def study_facts(study: Study) -> dict[str, str]:
+    """What is run: profile, tasks, models, sizes, noise."""
+    profile = study.experiment.profile
+    sizes = [len(study.experiment.dataset(task).train) for task in profile.tasks]
+    span = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
+    return {
+        "profile": profile.name,
+        "tasks": str(len(profile.tasks)),
+        "models": listed([model_title(model) for model in profile.models]),
+        "source": profile.source,
+        "origin": study.origin,
+        "rate": f"{100 * profile.data.noise_rate:g} %",
+        "rate-share": f"{profile.data.noise_rate:g}",
+        "rows": span,
+        "data-seed": str(profile.data.seed),
+    }
+
+
+def training_facts(training: Training) -> dict[str, str]:
+    """How many cells memorised and learnt, and how training ended."""
+    status = training.status
+    kept = status[status["memorised"]]
+    not_learnt = sorted(set(status.loc[~status["learnt"], "task"]))
+    return {
+        "cells": str(len(status)),
+        "memorised": str(len(kept)),
+        "learnt": str(int(status["learnt"].sum())),
+        "both": str(int(kept["learnt"].sum())),
+        "not-learnt-tasks": listed(not_learnt) if not_learnt else NONE,
+        "epochs": f"{status['epochs'].min()} to {status['epochs'].max()}",
+        "cost": f"{100 * (status['normal'] - status['validation']).mean():.1f}",
+        "threshold": f"{MEMORISED:g}",
+        "alpha": f"{ALPHA:g}",
+        "frozen": frozen_words(training),
+    }
+
+
+def frozen_words(training: Training) -> str:
+    """How far the head alone gets on noisy examples, in words."""
+    traces = training.traces
+    chosen = traces[(traces["arm"] == "frozen") & (traces["group"] == "noisy") & (traces["metric"] == "accuracy")]
+    if chosen.empty:
+        return "this run did not train a frozen arm"
+    last = chosen.sort_values("epoch").groupby(["task", "model", "seed"])["value"].last()
+    return f"it ends with between {100 * last.min():.0f} % and {100 * last.max():.0f} % of the noisy examples"
+
+
+def swapping_facts(swapping: Swapping) -> dict[str, str]:
+    """What swapping found, over the places that count (memorised, and the task learnt)."""
+    places = {key: swapping.places[key] for key in swapping.counted}
+    facts = {
+        "places": str(len(swapping.all_places)),
+        "measured": str(len(swapping.places)),
+        "counted": str(len(places)),
+        "resamples": str(swapping.study.experiment.profile.resamples),
+        **dict.fromkeys(("lowest", "highest", "attainable", "single", "clean"), NONE),
+        **dict.fromkeys(("below", "above", "open", "half", "spared"), "0"),
+        **_spreads(swapping),
+    }
+    if not places:
+        return facts
+    middle = {key: (len(p.weight.value) + 1) / 2 for key, p in places.items()}
+    below = sum(float(p.mcog.high) < middle[key] for key, p in places.items())
+    above = sum(float(p.mcog.low) > middle[key] for key, p in places.items())
+    mcog = {key: float(p.mcog.value) for key, p in places.items()}
+    alone = {key: float(np.max(p.weight_k1.value)) for key, p in places.items()}
+    clean = {key: p.clean for key, p in places.items()}
+    return facts | {
+        "lowest": _extreme(mcog, min),
+        "highest": _extreme(mcog, max),
+        "attainable": listed(sorted({f"{p.bounds[0]:.2f} to {p.bounds[1]:.2f}" for p in places.values()})),
+        "single": _extreme(alone, max),
+        "clean": _extreme(clean, min, 3),
+        "below": str(below),
+        "above": str(above),
+        "open": str(len(places) - below - above),
+        "half": str(sum(value > 0.5 for value in alone.values())),
+        "spared": str(sum(value >= SPARED for value in clean.values())),
+    }
+
+
+def _extreme(values: Mapping[Place, float], choose: type[min] | type[max] | object, digits: int = 2) -> str:
+    place = choose(values, key=lambda key: values[key])  # type: ignore[operator]
+    return f"{values[place]:.{digits}f} ({where(place)})"
+
+
+def _spreads(swapping: Swapping) -> dict[str, str]:
+    """How far relative depth differs between tasks (models averaged) and between models (tasks averaged).
+
+    Depth is taken relative to the attainable range, so that models with different numbers of layers can be averaged;
+    only tasks that count for every model take part, since averages over different models would not compare.
+    """
+    models = list(swapping.study.experiment.profile.models)
+    counted = set(swapping.counted)
+    tasks = [t for t in swapping.study.experiment.profile.tasks if all((t, m) in counted for m in models)]
+    if len(tasks) < 2:
+        return dict.fromkeys(("task-spread", "model-spread"), "not to be told") | {"complete": str(len(tasks))}
+    found = [[swapping.places[t, m] for m in models] for t in tasks]
+    depth = np.array(
+        [[(float(p.mcog.value) - p.bounds[0]) / (p.bounds[1] - p.bounds[0]) for p in row] for row in found]
+    )
+    return {
+        "complete": str(len(tasks)),
+        "task-spread": f"{np.ptp(depth.mean(axis=1)):.2f}",
+        "model-spread": f"{np.ptp(depth.mean(axis=0)):.2f}" if len(models) > 1 else "not to be told",
+    }

@@ -1,0 +1,177 @@
+"""Figures of layer swapping: heatmaps of the memorisation error, layer weights, centres of gravity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from memloc.analysis.intervals import Interval, Localisation
+from memloc.models.catalogue import get_model
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, Grid, grid, legend_above, model_title, name_axes, note
+from memloc.publishing.reading import Place, Swapping
+from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, MARKERS, PALETTE, sort_models, sort_tasks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ALL_WINDOWS, SINGLE = GROUP_COLOURS["noisy"], GROUP_COLOURS["clean"]
+NOT_MEMORISED = "not\nmemorised"
+
+
+def _layers(model: str) -> int:
+    return get_model(model).layers
+
+
+def _panels(swapping: Swapping, height: float, **shared: object) -> Grid:
+    profile = swapping.study.experiment.profile
+    found = grid(profile.tasks, list(profile.models), height, sharex="col", **shared)
+    for (task, model), panel in found.panels.items():
+        last = _layers(model)
+        panel.set_xlim(0.5, last + 0.5)
+        panel.set_xticks(sorted({1, (last + 1) // 2, last}))
+        if (task, model) not in swapping.places:
+            note(panel, NOT_MEMORISED)
+    return found
+
+
+def heatmaps(swapping: Swapping) -> Drawn:
+    """Memorisation error by layer and window length, a panel a task and model, all on one scale from 0 to 1."""
+    figure, panels = _panels(swapping, 1.15, sharey=False)
+    image = None
+    for (task, model), panel in panels.items():
+        last = _layers(model)
+        panel.set_ylim(0.5, last + 0.5)
+        panel.set_yticks(sorted({1, (last + 1) // 2, last}))
+        panel.grid(False)
+        if place := swapping.places.get((task, model)):
+            extent = (0.5, last + 0.5, 0.5, last + 0.5)
+            image = panel.imshow(place.error, origin="lower", extent=extent, vmin=0, vmax=1, aspect="auto")
+            _mark(panel, float(place.mcog.value), last)
+    if image is not None:
+        bar = figure.colorbar(image, ax=list(panels.values()), location="top", aspect=40, shrink=0.6, pad=0.02)
+        bar.set_label("memorisation error: share of noisy examples forgotten", fontsize=SMALL)
+        bar.ax.tick_params(labelsize=SMALL)
+    name_axes(figure, "layer", "window length")
+    return Drawn(figure, _heatmap_words(swapping))
+
+
+def _mark(panel: Axes, x: float, last: int) -> None:
+    """A triangle on the upper edge at the centre of gravity, with an outline that shows on any shade."""
+    style = {"color": PALETTE[1], "markeredgecolor": "white", "markeredgewidth": 0.7, "clip_on": False, "zorder": 5}
+    panel.plot([x], [last + 0.5], "v", markersize=6, **style)
+
+
+def _heatmap_words(swapping: Swapping) -> str:
+    left_out = len(swapping.all_places) - len(swapping.places)
+    words = "Grid of heatmaps, a row a task and a column a model; layer across, window length up, shade from 0 to 1. "
+    if swapping.places:
+        single = [float(np.max(place.error[0])) for place in swapping.places.values()]
+        whole = [float(place.error[-1, 0]) for place in swapping.places.values()]
+        words += (
+            f"Along the bottom row, where one layer is swapped, the largest error of a panel is {min(single):.2f} to "
+            f"{max(single):.2f}; at the top, where all layers are, the error is {min(whole):.2f} to {max(whole):.2f}. "
+        )
+    return words + (f"{left_out} panels are empty because the labels were not memorised." if left_out else "")
+
+
+def weight_curves(swapping: Swapping) -> Drawn:
+    """Layer weight over all windows and from single layers, with bootstrap bands, a panel a task and model."""
+    figure, panels = _panels(swapping, 1.1, sharey=True)
+    for key, panel in panels.items():
+        if place := swapping.places.get(key):
+            _curve(panel, place.weight, ALL_WINDOWS, "-", "all windows ($w_l$)")
+            _curve(panel, place.weight_k1, SINGLE, "--", "single layers ($k = 1$)")
+            if key not in swapping.counted:
+                panel.set_title("not learnt", loc="right", fontsize=SMALL - 1.5, pad=1)
+    first = next((panels[key] for key in panels if key in swapping.places), None)
+    if first is not None:
+        first.set_ylim(bottom=-0.02)
+        legend_above(figure, first, 2)
+    name_axes(figure, "layer", "share of noisy examples forgotten")
+    return Drawn(figure, _curve_words(swapping))
+
+
+def _curve(panel: Axes, interval: Interval, colour: str, line: str, label: str) -> None:
+    layers = np.arange(1, len(interval.value) + 1)
+    panel.fill_between(layers, interval.low, interval.high, color=colour, alpha=0.25, linewidth=0)
+    panel.plot(layers, interval.value, color=colour, linestyle=line, linewidth=1.4, label=label)
+
+
+def _curve_words(swapping: Swapping) -> str:
+    words = "Grid of line charts with bands, a row a task and a column a model: layer across, share forgotten up. "
+    if not swapping.places:
+        return words + "All panels are empty because no labels were memorised."
+    peaks = [1 + int(np.argmax(place.weight.value)) for place in swapping.places.values()]
+    top = [float(np.max(place.weight.value)) for place in swapping.places.values()]
+    alone = [float(np.max(place.weight_k1.value)) for place in swapping.places.values()]
+    return words + (
+        f"The curve over all windows peaks at layers {min(peaks)} to {max(peaks)} with weights of {min(top):.2f} to "
+        f"{max(top):.2f}; that of single layers reaches {min(alone):.2f} to {max(alone):.2f}."
+    )
+
+
+def centres(swapping: Swapping) -> Drawn:
+    """Centres of gravity with intervals by task, a marker a model; a panel for each number of layers, with the
+    attainable range shaded."""
+    import matplotlib.pyplot as plt
+
+    profile = swapping.study.experiment.profile
+    tasks, models = sort_tasks(profile.tasks), sort_models(profile.models)
+    depths = sorted({_layers(model) for model in models})
+    size = (WIDTH, len(depths) * (0.42 * len(tasks) + 0.7) + 0.7)
+    figure, axes = plt.subplots(len(depths), 1, figsize=size, squeeze=False)
+    for panel, depth in zip(axes[:, 0], depths, strict=True):
+        _centre_panel(panel, swapping, tasks, [model for model in models if _layers(model) == depth], depth)
+    axes[-1, 0].set_xlabel("layer", fontsize=SMALL + 1)
+    columns = min(4, len(models))
+    handles = [h for panel in axes[:, 0] for h in panel.get_legend_handles_labels()[0]]
+    figure.legend(handles=handles, loc="outside upper left", ncols=columns, fontsize=SMALL)
+    return Drawn(figure, _centre_words(swapping))
+
+
+def _centre_panel(panel: Axes, swapping: Swapping, tasks: list[str], models: list[str], depth: int) -> None:
+    """Tasks from top to bottom, the models of one task a little apart."""
+    all_models = sort_models(swapping.study.experiment.profile.models)
+    low, high = _bounds(depth)
+    panel.axvspan(low, high, color=FAINT, alpha=0.18, linewidth=0)
+    panel.axvline((depth + 1) / 2, color=INK, linewidth=0.9, linestyle=":")
+    for position, model in enumerate(models):
+        number = all_models.index(model)
+        look = {"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[number % len(MARKERS)]}
+        panel.plot([], [], linestyle="", label=model_title(model), **look)
+        for row, task in enumerate(tasks):
+            if place := swapping.places.get((task, model)):
+                _centre(panel, place, row + 0.7 * ((position + 0.5) / len(models) - 0.5), look, (task, model), swapping)
+    panel.set_xlim(0.7, depth + 0.3)
+    panel.set_xticks(range(1, depth + 1))
+    panel.set_ylim(len(tasks) - 0.5, -0.5)
+    panel.set_yticks(range(len(tasks)), tasks, fontsize=SMALL)
+    panel.tick_params(labelsize=SMALL, length=2)
+    panel.set_title(f"models with {depth} layers", fontsize=SMALL, loc="left")
+
+
+def _bounds(depth: int) -> tuple[float, float]:
+    from memloc.analysis.layers import attainable_range
+    from memloc.techniques.swapping import windows
+
+    return attainable_range(windows(depth), depth)
+
+
+def _centre(panel: Axes, place: Localisation, y: float, look: dict[str, str], key: Place, swapping: Swapping) -> None:
+    """One M-CoG; hollow where the task was not learnt and the place does not count."""
+    face = look["color"] if key in swapping.counted else "none"
+    panel.plot([float(place.mcog.low), float(place.mcog.high)], [y, y], color=look["color"], linewidth=1.3)
+    panel.plot([float(place.mcog.value)], [y], markersize=4.5, markerfacecolor=face, **look)
+
+
+def _centre_words(swapping: Swapping) -> str:
+    words = "Dots with horizontal intervals, a row a task and a marker a model, over a shaded attainable range. "
+    if not swapping.places:
+        return words + "There are no dots because no labels were memorised."
+    where = {key: float(place.mcog.value) for key, place in swapping.places.items()}
+    low, high = min(where, key=lambda k: where[k]), max(where, key=lambda k: where[k])
+    return words + (
+        f"The lowest centre is {where[low]:.2f} ({low[0]}, {model_title(low[1])}), the highest {where[high]:.2f} "
+        f"({high[0]}, {model_title(high[1])})."
+    )

@@ -1,0 +1,180 @@
+"""What a chapter calls to get its data: a study from its parameters, then training or swapping of all its cells.
+
+Everything comes through ``Experiment``: found in the store, or computed once and kept there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from memloc import tables
+from memloc.analysis.intervals import Localisation, localise
+from memloc.analysis.status import cell_status
+from memloc.models.catalogue import get_model
+from memloc.pipeline import CellId, Experiment
+from memloc.profiles import load_profile
+
+CELL = ["task", "model", "seed"]
+Place = tuple[str, str]  # a task and a model: a panel of a figure
+
+
+@dataclass(frozen=True)
+class Study:
+    """An experiment and the command that computes the same.
+
+    Attributes:
+        experiment: where all data come from.
+        command: fills the store with everything the chapters show.
+    """
+
+    experiment: Experiment
+    command: str
+
+    @property
+    def generated(self) -> bool:
+        """Whether the texts are generated."""
+        return self.experiment.profile.source == "generated"
+
+    @property
+    def random_models(self) -> list[str]:
+        """The models that start from random weights."""
+        return [name for name in self.experiment.profile.models if not get_model(name).pretrained]
+
+    @property
+    def evidence(self) -> bool:
+        """Whether results say something about natural language and pre-trained models."""
+        return not self.generated and not self.random_models
+
+    @property
+    def origin(self) -> str:
+        """Where the results come from, in one sentence for captions and prose."""
+        texts = "Generated tasks" if self.generated else f"Real tasks (source: {self.experiment.profile.source})"
+        models, random = self.experiment.profile.models, self.random_models
+        kinds = {0: "pre-trained models", len(models): "models with random initial weights"}
+        return f"{texts}; {kinds.get(len(random), 'some models with random initial weights')}."
+
+    @property
+    def mark(self) -> str:
+        """A mark for prose (HTML) where something is generated or random; empty for real data and models."""
+        words = ["generated tasks"] * self.generated + ["random initial weights"] * bool(self.random_models)
+        return f'<span class="memloc-generated">{", ".join(words)}</span>' if words else ""
+
+    def made(self, label: str) -> str:
+        """For the end of a caption: origin, command, and where the keys are; ``label`` is that section's."""
+        return f"**{self.origin}** Data: `{self.command}`; keys: {{ref}}`{label}`."
+
+
+def open_study(
+    profile: str = "mini",
+    source: str | None = None,
+    tasks: Sequence[str] | str | None = None,
+    models: Sequence[str] | str | None = None,
+    seeds: Sequence[int] | None = None,
+    device: str = "auto",
+) -> Study:
+    """The study that a chapter's parameters ask for; lists of names may be given as ``"trec,rte"``.
+
+    Raises:
+        MemlocError: for an unknown profile, source, task or model.
+    """
+    chosen_tasks, chosen_models = _names(tasks), _names(models)
+    narrowed = load_profile(profile).narrowed(chosen_tasks, chosen_models, seeds, source)
+    given = {
+        "source": source,
+        "tasks": ",".join(chosen_tasks or ()),
+        "models": ",".join(chosen_models or ()),
+        "seeds": ",".join(map(str, seeds or ())),
+        "device": device if device != "auto" else None,
+    }
+    command = " ".join([f"memloc run --profile {profile}", *(f"--{k} {v}" for k, v in given.items() if v)])
+    return Study(Experiment(narrowed, device=device), command)
+
+
+def _names(names: Sequence[str] | str | None) -> list[str] | None:
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names) if names else None
+
+
+@dataclass(frozen=True)
+class Training:
+    """How all cells of a study were trained.
+
+    Attributes:
+        study: the study.
+        traces: ``task, model, seed, arm`` and the columns of ``tables.TRACE``.
+        status: one row a cell: ``task, model, seed``, the fields of ``CellStatus``, ``memorised`` and ``learnt``.
+    """
+
+    study: Study
+    traces: pd.DataFrame
+    status: pd.DataFrame
+
+
+def read_training(study: Study, arms: Sequence[str] | None = None) -> Training:
+    """Traces and status of every cell; what the store lacks is trained now.
+
+    Args:
+        arms: beside ``perturbed`` and ``normal``; the profile's extra arms by default.
+    """
+    experiment, traces, status = study.experiment, [], []
+    wanted = dict.fromkeys(("perturbed", "normal", *(experiment.profile.extra_arms if arms is None else arms)))
+    for cell in experiment.cells():
+        found = {arm: _trace(experiment, cell, arm) for arm in wanted}
+        traces += [trace.assign(arm=arm, **cell._asdict()) for arm, trace in found.items()]
+        now = cell_status(found["perturbed"], found["normal"], experiment.dataset(cell.task).validation["label"])
+        status.append({**cell._asdict(), **asdict(now), "memorised": now.memorised, "learnt": now.learnt})
+    return Training(study, pd.concat(traces, ignore_index=True), pd.DataFrame(status))
+
+
+def _trace(experiment: Experiment, cell: CellId, arm: str) -> pd.DataFrame:
+    return tables.read(experiment.checkpoint(cell, arm).file("trace.parquet"), tables.TRACE)
+
+
+@dataclass(frozen=True)
+class Swapping:
+    """Layer swapping of all cells of a study.
+
+    Attributes:
+        study: the study.
+        status: as in ``Training``.
+        rows: tidy rows (``tables.ROWS``) of all cells.
+        places: (task, model) to where it memorises, from its memorised seeds; without one, it is not there.
+    """
+
+    study: Study
+    status: pd.DataFrame
+    rows: pd.DataFrame
+    places: dict[Place, Localisation]
+
+    @cached_property
+    def all_places(self) -> list[Place]:
+        """Every (task, model) of the study, memorised or not, in the order of the cells."""
+        return list(dict.fromkeys(zip(self.status["task"], self.status["model"], strict=True)))
+
+    @cached_property
+    def counted(self) -> list[Place]:
+        """The places conclusions rest on: memorised, and the task learnt by every seed used."""
+        used = self.status[self.status["memorised"]]
+        learnt = used.groupby(["task", "model"])["learnt"].all()
+        return [place for place in self.all_places if place in self.places and learnt[place]]
+
+
+def read_swapping(study: Study) -> Swapping:
+    """Swapping of every cell, localised; what the store lacks is trained and swapped now.
+
+    Cells are asked for from the last. The chapter on training goes from the first: two chapters that start together
+    share the work, where two that go the same way would wait for one another.
+    """
+    experiment = study.experiment
+    found = {cell: experiment.rows(cell, "swapping") for cell in reversed(experiment.cells())}
+    rows = [tables.read(artefact.file("rows.parquet"), tables.ROWS) for artefact in found.values()]
+    status = read_training(study, arms=()).status
+    outcomes: dict[Place, dict[int, pd.DataFrame]] = {}
+    for task, model, seed in status.loc[status["memorised"], CELL].itertuples(index=False):
+        file = found[CellId(task, model, seed)].file("outcomes.parquet")
+        outcomes.setdefault((task, model), {})[seed] = tables.read(file, tables.OUTCOMES)
+    places = {place: localise(seeds, experiment.profile.resamples) for place, seeds in outcomes.items()}
+    return Swapping(study, status, pd.concat(rows, ignore_index=True), places)

@@ -1,0 +1,78 @@
+"""Worked examples small enough to follow by hand, computed by the functions that the experiments use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from memloc.analysis.layers import attainable_range, centre_of_gravity, layer_weight, memorisation_error
+from memloc.config import DataConfig
+from memloc.data.sampling import perturb
+from memloc.techniques.swapping import Window, windows
+
+CLASSES = {"apple": 14, "pear": 20, "plum": 7}
+# accuracy on noisy examples under each window of a made-up model of three layers that remembers mostly in layer 2
+ACCURACY: Mapping[Window, float] = {
+    (1, 1): 0.9,
+    (2, 1): 0.4,
+    (3, 1): 0.8,
+    (1, 2): 0.2,
+    (2, 2): 0.1,
+    (1, 3): 0.0,
+}
+
+
+def perturbed_fruit(rate: float = 0.15) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rule on 41 made-up examples of three classes.
+
+    Returns:
+        By class: rows, ``rate`` times rows, and that rounded down; and the rows that became noisy.
+    """
+    names = tuple(CLASSES)
+    labels = [label for label, count in enumerate(CLASSES.values()) for _ in range(count)]
+    frame = pd.DataFrame({"idx": range(len(labels)), "label": labels})
+    made = perturb(frame, names, "fruit", DataConfig(noise_rate=rate))
+    noisy = made[made["group"] == "noisy"]
+    counts = pd.DataFrame(
+        {
+            "class": names,
+            "examples": list(CLASSES.values()),
+            f"{rate:g} times that": [f"{rate * count:.2f}" for count in CLASSES.values()],
+            "noisy": [int((noisy["label"] == label).sum()) for label in range(len(names))],
+        }
+    )
+    shown = noisy.assign(label=[names[i] for i in noisy["label"]], given=[names[i] for i in noisy["given"]])
+    return counts, shown[["idx", "label", "given"]].reset_index(drop=True)
+
+
+def three_layers() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """Swapping in a made-up model of three layers.
+
+    Returns:
+        The six windows with their accuracies; E by window length (rows) and layer (columns), with the layer weights
+        below; and the numbers of the text: M-CoG and its attainable range.
+    """
+    order = windows(3)
+    accuracy = [ACCURACY[window] for window in order]
+    given = pd.DataFrame(
+        {
+            "window": [", ".join(str(start + i) for i in range(length)) for start, length in order],
+            "length": [length for _, length in order],
+            "accuracy on noisy": [f"{value:.1f}" for value in accuracy],
+        }
+    ).sort_values("length", kind="stable")
+    error = memorisation_error(pd.Series(accuracy).to_numpy(), order, 3)
+    weight = layer_weight(error)
+    names = [*(f"k = {k}" for k in (1, 2, 3)), "layer weight"]
+    shown = pd.DataFrame([*error, weight], columns=["layer 1", "layer 2", "layer 3"]).map("{:.3f}".format)
+    shown.insert(0, "", names)
+    low, high = attainable_range(order, 3)
+    numbers = {
+        "middle": f"{error[1, 1]:.2f}",
+        **{f"w{layer}": f"{value:.3f}" for layer, value in enumerate(weight, start=1)},
+        "mcog": f"{centre_of_gravity(weight):.2f}",
+        "low": f"{low:.2f}",
+        "high": f"{high:.2f}",
+    }
+    return given, shown, numbers
