@@ -96,7 +96,10 @@ def _with_profile(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: at least one name")
+    return names
 
 
 def _numbers(text: str) -> list[int]:

@@ -111,8 +111,12 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "max_length"):
             if getattr(self, name) < 1:
                 raise MemlocError(f"training.{name}", getattr(self, name), "a positive number")
-        if self.lr <= 0:
-            raise MemlocError("training.lr", self.lr, "a positive number")
+        for name in ("lr", "clip_norm"):
+            if getattr(self, name) <= 0:
+                raise MemlocError(f"training.{name}", getattr(self, name), "a positive number")
+        for name in ("dropout", "warmup", "memorised_f1"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise MemlocError(f"training.{name}", getattr(self, name), "a share between 0 and 1")
         if self.pooling not in ("token", "last_column"):
             raise MemlocError("training.pooling", self.pooling, ["token", "last_column"])
         if self.precision not in ("fp32", "bf16"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from memloc.errors import MemlocError
@@ -22,9 +23,9 @@ def resolve_device(name: str = "auto") -> torch.device:
     """
     import torch
 
-    kind, _, number = name.partition(":")
-    if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdigit())):
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", name):
         raise MemlocError("device", name, ACCEPTED)
+    kind, _, number = name.partition(":")
     if kind == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():

@@ -36,6 +36,7 @@ def estimate(experiment: Experiment, say: Callable[[str], None] = print) -> list
         experiment: the profile on this machine.
         say: gets a line for each (task, model).
     """
+    experiment.check()
     results = []
     for task in experiment.profile.tasks:
         for model in experiment.profile.models:

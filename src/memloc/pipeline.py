@@ -88,6 +88,21 @@ class Experiment:
 
         return resolve_device(self.device)
 
+    def check(self) -> None:
+        """Look up what costs nothing to look up: device, arms, techniques and their settings.
+
+        Raises:
+            MemlocError: for the first that is unknown here, before anything is read or written.
+        """
+        from memloc.techniques.base import get_technique, settings_of
+
+        for name, settings in self.profile.techniques.items():
+            settings_of(get_technique(name), settings)
+        for arm in self.profile.extra_arms:
+            if arm not in ARMS:
+                raise MemlocError("arm", arm, ARMS)
+        _ = self.torch_device
+
     def cells(self) -> list[CellId]:
         """Every (task, model, seed) of the profile."""
         models = self.profile.models.items()
@@ -114,9 +129,8 @@ class Experiment:
         config = self.dataset_config(task)
 
         def make(folder: Path) -> None:
-            made = prepare(
-                load_raw(get_task(task), self.profile.source, self.data_dir), get_task(task), self.profile.data
-            )
+            spec = get_task(task)
+            made = prepare(load_raw(spec, self.profile.source, self.data_dir), spec, self.profile.data)
             for split in ("train", "validation", "test"):
                 tables.write(getattr(made, split), tables.SPLIT, folder / f"{split}.parquet")
             tables.write(made.index(), tables.INDEX, folder / "index.parquet")

@@ -55,7 +55,7 @@ def run_profile(
     Returns:
         One record per cell, in the order of the profile. A failed cell does not stop the others.
     """
-    _ = experiment.torch_device  # a device that is not there is told once, not once a cell
+    experiment.check()  # a device that is not there is told once, not once a cell
     for task in experiment.profile.tasks:
         experiment.dataset(task)  # bad data are told before anything is trained
     cells = experiment.cells()
@@ -113,7 +113,7 @@ def _run(job: _Job) -> CellRun:
         Experiment(job.profile, Store(job.home), job.device, job.data_dir).run_cell(job.cell)
     except MemlocError as error:
         return CellRun(job.cell, time.monotonic() - began, str(error))
-    except RuntimeError as error:  # torch's own: out of memory on the device, for one
+    except Exception as error:  # whatever a technique or torch may raise: the other cells go on
         logging.getLogger(__name__).exception("cell %s failed", job.cell)
         return CellRun(job.cell, time.monotonic() - began, f"{type(error).__name__}: {error}")
     return CellRun(job.cell, time.monotonic() - began)

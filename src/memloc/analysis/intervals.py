@@ -58,8 +58,15 @@ class Localisation:
 
 
 def correct_matrix(outcomes: pd.DataFrame, group: str) -> tuple[list[tuple[int, int]], np.ndarray]:
-    """Windows and a bool matrix [W, n] of the group's outcomes, examples in the order of ``idx``."""
+    """Windows and a bool matrix [W, n] of the group's outcomes, examples in the order of ``idx``.
+
+    Raises:
+        MemlocError: if an example lacks an outcome in some window, or has two.
+    """
     chosen = outcomes[outcomes["group"] == group]
+    pairs = chosen.groupby(["window_start", "window_length"]).ngroups * chosen["idx"].nunique()
+    if pairs != len(chosen) or chosen.duplicated(["window_start", "window_length", "idx"]).any():
+        raise MemlocError(f"{group} outcomes", f"{len(chosen)} rows", f"{pairs}: one for every window and example")
     wide = chosen.pivot(index=["window_start", "window_length"], columns="idx", values="correct").sort_index()
     return [(int(s), int(k)) for s, k in wide.index], wide.to_numpy(bool)
 
@@ -88,7 +95,8 @@ def localise(
         raise MemlocError("outcomes", "no seed", "at least one")
     parts = [correct_matrix(frame, "noisy") for frame in outcomes.values()]
     windows, n = parts[0][0], parts[0][1].shape[1]
-    if n == 0 or any(w != windows or m.shape[1] != n for w, m in parts):
+    examples = [np.sort(frame.loc[frame["group"] == "noisy", "idx"].unique()) for frame in outcomes.values()]
+    if n == 0 or any(w != windows for w, _ in parts) or any(not np.array_equal(e, examples[0]) for e in examples):
         raise MemlocError("outcomes", [m.shape for _, m in parts], "the same windows and noisy examples in every seed")
     num_layers = layers_of(windows)
     rng = np.random.default_rng(seed)

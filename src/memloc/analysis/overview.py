@@ -78,6 +78,8 @@ def exported_rows(experiment: Experiment, folder: Path) -> Path:
                 frames.append(tables.read(artefact.file("rows.parquet"), tables.ROWS))
     if not frames:
         raise MemlocError("results", experiment.profile.name, "a profile that was run: memloc run --profile ...")
+    if folder.exists() and not folder.is_dir():
+        raise MemlocError("folder to export to", str(folder), "a folder, or a name that is free")
     folder.mkdir(parents=True, exist_ok=True)
     tables.write(pd.concat(frames, ignore_index=True), tables.ROWS, folder / "rows.parquet.tmp")
     os.replace(folder / "rows.parquet.tmp", folder / "rows.parquet")

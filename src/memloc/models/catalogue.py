@@ -75,6 +75,9 @@ _registered: dict[str, ModelSpec] = {}
 
 def parse_entries(entries: Mapping[str, Any], where: str) -> dict[str, ModelSpec]:
     """Specs from the mapping of a catalogue file, each checked."""
+    for name, fields in entries.items():
+        if not isinstance(fields, dict):
+            raise MemlocError(f"model {name} in {where}", fields, "a mapping of settings")
     return {
         name: from_mapping(ModelSpec, {"name": name, **fields}, f"model {name} in {where}")
         for name, fields in entries.items()
@@ -98,7 +101,7 @@ def _read(path: Path) -> dict[str, ModelSpec]:
 def register_model(spec: ModelSpec) -> None:
     """Add a model for this process; a name that exists is refused."""
     if _all().get(spec.name, spec) != spec:
-        raise MemlocError("model", spec.name, "a name that no other entry of the catalogue has")
+        raise _taken(spec.name)
     _registered[spec.name] = spec
 
 
@@ -112,9 +115,17 @@ def load_models(path: Path) -> list[str]:
 
 def _all() -> dict[str, ModelSpec]:
     if not _registered:
+        found: dict[str, ModelSpec] = {}  # all files or, on an error, none: the next call must not find half of them
         for path in (BUILT_IN, *user_catalogues()):
-            _registered.update(_read(path))
+            for name, spec in _read(path).items():
+                if found.setdefault(name, spec) != spec:
+                    raise _taken(name)
+        _registered.update(found)
     return _registered
+
+
+def _taken(name: str) -> MemlocError:
+    return MemlocError("model", name, "a name that no other entry of the catalogue has")
 
 
 def model_names() -> list[str]:
@@ -137,7 +148,10 @@ def get_model(name: str) -> ModelSpec:
 
 
 def _spec_of_folder(path: Path) -> ModelSpec:
-    config = json.loads((path / "config.json").read_text())
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise MemlocError(f"config.json of model {path.name}", str(error), "a JSON file") from error
     layers = config.get("num_hidden_layers", config.get("num_layers", 0))
     return ModelSpec(
         name=path.name,
@@ -197,6 +211,8 @@ def model_config(spec: ModelSpec) -> dict[str, Any]:
     }
     if spec.source == "builtin":
         return config | {"weights": "random", "heads": spec.heads}
-    weights = locate(spec) / "model.safetensors"
-    stat = weights.stat()
-    return config | {"weights": _sha256(weights, stat.st_mtime_ns, stat.st_size)}
+    hashes = []
+    for weights in sorted(locate(spec).glob("*.safetensors")):  # several where a large model comes in pieces
+        stat = weights.stat()
+        hashes.append(_sha256(weights, stat.st_mtime_ns, stat.st_size))
+    return config | {"weights": hashes[0] if len(hashes) == 1 else hashes}

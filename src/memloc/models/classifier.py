@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from memloc.errors import MemlocError
-from memloc.models.catalogue import ModelSpec, locate
+from memloc.models.backbone import build_backbone
+from memloc.models.catalogue import ModelSpec
 from memloc.models.families import Family
-from memloc.models.tokenizer import HASH_VOCABULARY, PAD
-
-BUILTIN_SEED = 0
-BUILTIN_POSITIONS = 512
 
 
 class Classifier(nn.Module):
@@ -42,7 +38,9 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.family = family
         self.dropout = nn.Dropout(dropout)
-        hidden = int(backbone.config.hidden_size)  # type: ignore[union-attr,arg-type]
+        config: Any = backbone.config
+        # a family that projects its last states (OPT 350M) says so here
+        hidden = int(getattr(config, "word_embed_proj_dim", config.hidden_size))
         generator = torch.Generator().manual_seed(head_seed)
         self.heads = nn.ModuleDict()
         for name, count in classes.items():
@@ -100,11 +98,17 @@ class Classifier(nn.Module):
                 module.requires_grad_(True)
 
     def part_state(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """The tensors of these parts, named ``<part>/<module number>/<parameter>``; shared with the model."""
-        parts = self.parts()
+        """The tensors of these parts, named ``<part>/<module number>/<parameter>``; shared with the model.
+
+        Raises:
+            MemlocError: for a part the model has not got.
+        """
+        parts, wanted = self.parts(), list(names)
+        if unknown := set(wanted) - set(parts):
+            raise MemlocError("part of the model", sorted(unknown), parts)
         return {
             f"{name}/{i}/{key}": tensor
-            for name in names
+            for name in wanted
             for i, module in enumerate(parts[name])
             for key, tensor in module.state_dict().items()
         }
@@ -157,80 +161,6 @@ class Classifier(nn.Module):
         """A copy with its own weights in all parts that training may change; the frozen embeddings are shared."""
         shared = {id(p): p for module in self.parts()["embeddings"] for p in module.parameters()}
         return copy.deepcopy(self, dict(shared))
-
-
-def build_backbone(spec: ModelSpec) -> nn.Module:
-    """The stock transformers model of a catalogue entry, in fp32.
-
-    Built-in configurations get random weights from a fixed seed: "pretrained" means the same start for every run.
-
-    Raises:
-        MemlocError: if the checkpoint's shape is not the entry's.
-    """
-    from transformers import AutoConfig, AutoModel
-
-    if spec.source == "builtin":
-        config = AutoConfig.for_model(spec.architecture.model_type, **_builtin_shape(spec))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(BUILTIN_SEED)
-            model = AutoModel.from_config(config, **_without_pooler(spec))
-    else:
-        model = _load_checkpoint(locate(spec), spec)
-    shape = (model.get_submodule(spec.architecture.layers).__len__(), model.config.hidden_size)
-    if shape != (spec.layers, spec.hidden):
-        raise MemlocError(f"layers and hidden size of model {spec.name}", shape, f"{(spec.layers, spec.hidden)}")
-    return model
-
-
-def _load_checkpoint(folder: Path, spec: ModelSpec) -> nn.Module:
-    from transformers import AutoModel
-    from transformers.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # it lists heads that a bare backbone drops on purpose
-    try:
-        return AutoModel.from_pretrained(
-            folder,
-            dtype=torch.float32,  # transformers keeps a checkpoint's dtype, and an fp32 head crashes on fp16 states
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            **_without_pooler(spec),
-        )
-    except (OSError, ValueError) as error:
-        raise MemlocError(f"weights of model {spec.name}", str(folder), "a readable safetensors checkpoint") from error
-    finally:
-        logging.set_verbosity(verbosity)
-
-
-def _without_pooler(spec: ModelSpec) -> dict[str, Any]:
-    return {"add_pooling_layer": False} if spec.architecture.model_type in ("bert", "roberta") else {}
-
-
-def _builtin_shape(spec: ModelSpec) -> dict[str, Any]:
-    """Each architecture's own words for the same shape."""
-    shape: dict[str, Any] = {
-        "vocab_size": HASH_VOCABULARY,
-        "hidden_size": spec.hidden,
-        "max_position_embeddings": BUILTIN_POSITIONS,
-        "pad_token_id": PAD,
-        "bos_token_id": None,
-        "eos_token_id": None,
-    }
-    wide = 4 * spec.hidden
-    if spec.architecture.name == "gpt_neo":
-        local = (spec.layers + 1) // 2
-        kinds = [[["global", "local"], local]] if spec.layers % 2 == 0 else [[["global"], spec.layers]]
-        return shape | {
-            "num_layers": spec.layers,
-            "num_heads": spec.heads,
-            "attention_types": kinds,
-            "intermediate_size": wide,
-        }
-    shape |= {"num_hidden_layers": spec.layers, "num_attention_heads": spec.heads}
-    if spec.architecture.name == "opt":
-        return shape | {"ffn_dim": wide, "word_embed_proj_dim": spec.hidden}
-    return shape | {"intermediate_size": wide}
 
 
 def build_classifier(

@@ -65,16 +65,17 @@ class Profile:
         """
         chosen = {m: self.models.get(m) or next(iter(self.models.values())) for m in models or self.models}
         if seeds:
-            chosen = {m: dataclasses.replace(run, seeds=tuple(seeds)) for m, run in chosen.items()}
+            chosen = {m: dataclasses.replace(run, seeds=tuple(dict.fromkeys(seeds))) for m, run in chosen.items()}
         return dataclasses.replace(
-            self, tasks=tuple(tasks or self.tasks), models=chosen, source=source or self.source
+            self, tasks=tuple(dict.fromkeys(tasks or self.tasks)), models=chosen, source=source or self.source
         ).checked()
 
     def checked(self) -> Profile:
         """Itself, after every name was looked up.
 
         Raises:
-            MemlocError: for the first unknown task, model, technique or source.
+            MemlocError: for the first unknown task, model or source. Techniques are looked up by ``Experiment.check``:
+                their modules import torch.
         """
         from memloc.data.catalogue import get_task
         from memloc.models.catalogue import get_model
@@ -111,6 +112,8 @@ def load_profile(name: str | Path) -> Profile:
 
 def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
     """A profile from plain data."""
+    if not isinstance(content, dict):
+        raise MemlocError(f"profile {name}", content, "a mapping of settings")
     fields = {f.name for f in dataclasses.fields(Profile)} - {"name"} | {"training", "seeds"}
     for key in content:
         if key not in fields:
@@ -118,6 +121,15 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
     for key in ("purpose", "source", "tasks", "models", "seeds"):
         if not content.get(key):
             raise MemlocError(f"profile {name}", f"no {key}", f"a value for {key}")
+    kinds = {"tasks": list, "seeds": list, "extra_arms": list, "resamples": int}
+    kinds |= dict.fromkeys(("models", "data", "training", "techniques"), dict)
+    for key, kind in kinds.items():
+        if content.get(key) is not None and not isinstance(content[key], kind):
+            raise MemlocError(f"{key} of profile {name}", content[key], f"a value of type {kind.__name__}")
+    for key in ("models", "techniques"):
+        for entry, value in (content.get(key) or {}).items():
+            if value is not None and not isinstance(value, dict):
+                raise MemlocError(f"{entry} of profile {name}", value, "a mapping of settings, which may be empty")
     training = dict(content.get("training") or {})
     models = {
         model: _model_run(name, model, content["seeds"], training, own or {})
@@ -139,8 +151,11 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
 def _model_run(
     profile: str, model: str, seeds: Sequence[int], training: Mapping[str, Any], own: Mapping[str, Any]
 ) -> ModelRun:
+    seeds = own.get("seeds", seeds)
+    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
+        raise MemlocError(f"seeds of {model} in profile {profile}", seeds, "a list of whole numbers")
     settings = {**training, **{k: v for k, v in own.items() if k != "seeds"}}
     return ModelRun(
-        seeds=tuple(own.get("seeds", seeds)),
+        seeds=tuple(dict.fromkeys(seeds)),
         training=from_mapping(TrainConfig, settings, f"profile {profile}: training of {model}"),
     )

@@ -101,9 +101,12 @@ def settings_of(technique: Technique, given: Mapping[str, Any] | None) -> dict[s
     """The technique's defaults with a profile's changes.
 
     Raises:
-        MemlocError: for a setting the technique has not got.
+        MemlocError: for a setting the technique has not got, or a value of another type than the default's.
     """
-    for name in given or {}:
+    for name, value in (given or {}).items():
         if name not in technique.defaults:
             raise unknown_name(f"setting of technique {technique.name}", name, technique.defaults)
+        kind = type(technique.defaults[name])
+        if kind in (bool, int, float, str) and type(value) not in ((int, float) if kind is float else (kind,)):
+            raise MemlocError(f"{technique.name}.{name}", value, f"a value of type {kind.__name__}")
     return {**technique.defaults, **(given or {})}

@@ -62,7 +62,8 @@ def _repeat(value: Any, size: int, copies: int) -> Any:
     """Repeat along the batch what has one row per example; leave what is shared by all."""
     if copies == 1:
         return value
-    if isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == size and size > 1:
+    # one axis alone counts positions, also where a batch happens to have as many rows
+    if isinstance(value, Tensor) and value.dim() > 1 and value.shape[0] == size and size > 1:
         return value.repeat(copies, *[1] * (value.dim() - 1))
     if isinstance(value, (tuple, list)):
         return type(value)(_repeat(v, size, copies) for v in value)

@@ -221,7 +221,9 @@ class Trainer:
         self.state.memorised = below("memorised/")
         for i, parameter in enumerate(self.learning):
             found = below(f"optimizer/{i}/")
-            self.optimizer.state[parameter] = {k: v if k == "step" else v.to(self.device) for k, v in found.items()}
+            # fused steps count on the device, others on the CPU
+            here = self.device if self.optimizer.defaults["fused"] else torch.device("cpu")
+            self.optimizer.state[parameter] = {k: v.to(here if k == "step" else self.device) for k, v in found.items()}
         self.state.epoch = int(meta["epoch"])
         self.state.memorised_epoch = json.loads(meta["memorised_epoch"])
         self.state.trace = [pd.DataFrame(json.loads(meta["trace"]))]
