@@ -18,7 +18,7 @@ seeds = None
 device = "auto"
 show_warned_texts = False  # show example texts of tasks with a content warning
 
-# %%
+# %% tags=["hide-input"]
 from IPython.display import Markdown
 
 from memloc.publishing import facts, figures, tabulate
@@ -37,7 +37,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # examples each. Rows were taken from the source *{glue:text}`tasks-source`*. Examples with the same text are kept
 # once, and where a task is larger than the profile wants, a sample with the same proportions of classes is drawn.
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(tabulate.task_table(study))
 
 # %% [markdown]
@@ -45,7 +45,7 @@ tabulate.show_table(tabulate.task_table(study))
 # class has few wrong labels to look at, and a task with one large class can be half solved by always naming that
 # class, so accuracy has to be read against the share of the largest one.
 
-# %%
+# %% tags=["hide-input"]
 drawn = figures.class_sizes(study)
 caption = f"Training examples of each class, one panel a task. {study.made('made-tasks')}"
 show(drawn.figure, "fig-tasks-classes", caption, alt=drawn.alt)
@@ -55,7 +55,7 @@ show(drawn.figure, "fig-tasks-classes", caption, alt=drawn.alt)
 # speech. Their catalogue entry carries a content warning, and their texts are not printed unless `show_warned_texts`
 # is set.
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(tabulate.example_table(study, show_warned_texts))
 
 # %% [markdown]
@@ -70,7 +70,7 @@ tabulate.show_table(tabulate.example_table(study, show_warned_texts))
 # **operator**. The second contains a thing, the **partner**. All else is filler. Cue, operator and partner each
 # belong to one of six groups, numbered from 0:
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(tabulate.word_table())
 
 # %% [markdown]
@@ -87,7 +87,7 @@ tabulate.show_table(tabulate.word_table())
 # of a vocabulary consist of the very same texts. Here is one example under all three rules with six classes, with the
 # number of each word in brackets; follow the arithmetic from left to right.
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(tabulate.rule_table(["gen-cue-6a", "gen-comp-6a", "gen-rel-6a"]))
 
 # %% [markdown]
@@ -95,12 +95,10 @@ tabulate.show_table(tabulate.rule_table(["gen-cue-6a", "gen-comp-6a", "gen-rel-6
 # ({numref}`fig-tasks-best`). With the words a mechanism uses, everything can be solved; without them, nothing beats
 # guessing. A model that does well on `gen-comp-6a` *must* have combined two words.
 
-# %%
+# %% tags=["hide-input"]
 drawn = figures.best_accuracies()
-caption = (
-    "Best possible accuracy on right labels, by the words a rule may see; known by construction. Three **generated "
-)
-caption += "tasks** with six classes. Data: the grammar's own crossing of words, `memloc data describe gen-comp-6a`."
+caption = """Best possible accuracy on right labels by the words that a rule may see, known by construction. Three
+generated tasks with six classes. Data: the grammar's own crossing of words, `memloc data describe gen-comp-6a`."""
 show(drawn.figure, "fig-tasks-best", caption, alt=drawn.alt)
 
 # %% [markdown]
@@ -111,7 +109,7 @@ show(drawn.figure, "fig-tasks-best", caption, alt=drawn.alt)
 # (`source="files"`). A source is always chosen and never silently replaced by another. *Licence* is what the authors
 # of a data set state; where they state none, none is claimed here.
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(tabulate.real_task_table())
 
 # %% [markdown]
@@ -128,5 +126,5 @@ tabulate.show_table(tabulate.real_task_table())
 # The command in the captions fills the store; this chapter then reads it. Data sets are kept under a key, the hash of
 # everything that decides their bytes.
 
-# %% tags=["hide-output"]
+# %% tags=["hide-input", "hide-output"]
 tabulate.show_table(tabulate.data_keys(study))

@@ -16,7 +16,7 @@ models = None
 seeds = None
 device = "auto"
 
-# %%
+# %% tags=["hide-input"]
 from IPython.display import Markdown
 
 from memloc.publishing import facts, figures, tabulate, worked
@@ -54,7 +54,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # Take three kinds of fruit. Multiply, round down, and you have the number of noisy examples of each class. (Numbers
 # after the point are lost in every class, so the share over all classes comes out a little lower than $r$.)
 
-# %%
+# %% tags=["hide-input"]
 counts, noisy = worked.perturbed_fruit(study.experiment.profile.data.noise_rate)
 tabulate.show_table(counts)
 
@@ -62,7 +62,7 @@ tabulate.show_table(counts)
 # These are the noisy examples that the package's own function draws from this basket. Every given label differs from
 # the original one.
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(noisy)
 
 # %% [markdown]
@@ -72,19 +72,17 @@ tabulate.show_table(noisy)
 # alike up to chance, since labels are drawn evenly; between rows they follow the sizes of the classes. With two
 # classes there is only one wrong answer, and so nothing to draw.
 
-# %%
+# %% tags=["hide-input"]
 drawn = figures.noisy_pairs(study)
-caption = (
-    f"Noisy training examples by original label (down) and given label (across), one panel a task. Empty diagonal: "
-)
-caption += f"no label is drawn to itself. {study.made('made-perturbation')}"
+caption = f"""Noisy training examples by original label (down) and given label (across), one panel a task. The
+diagonal is empty: no label is drawn to itself. {study.made("made-perturbation")}"""
 show(drawn.figure, "fig-noise-pairs", caption, alt=drawn.alt)
 
 # %% [markdown]
 # The next table checks the data sets themselves rather than the program that made them. The two counts of noisy
 # examples must agree, and the last three columns must be zero.
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(tabulate.perturbation_table(study))
 
 # %% [markdown]
@@ -93,7 +91,7 @@ tabulate.show_table(tabulate.perturbation_table(study))
 # For every task an **index table** is stored that says which example has which label. It holds no texts, so it can be
 # passed on even where the texts may not be. Its first rows, for the first task:
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(tabulate.index_table(study))
 
 # %% [markdown]
@@ -111,5 +109,5 @@ tabulate.show_table(tabulate.index_table(study))
 # (made-perturbation)=
 # ## What made this chapter
 
-# %% tags=["hide-output"]
+# %% tags=["hide-input", "hide-output"]
 tabulate.show_table(tabulate.data_keys(study))

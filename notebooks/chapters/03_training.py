@@ -15,7 +15,7 @@ models = None
 seeds = None
 device = "auto"
 
-# %% tags=["remove-stderr"]
+# %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
 
 from memloc.publishing import facts, figures_training, tabulate
@@ -50,19 +50,18 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # the clean examples: where a model learns the task at all, clean labels come first, because one rule serves many of
 # them. A wrong label serves itself alone.
 
-# %%
+# %% tags=["hide-input"]
 drawn = figures_training.memorisation_curves(training)
-caption = (
-    "Accuracy on the given labels after each epoch (one pass through the training data), one line a seed. The thin "
-)
-caption += f"horizontal line is the threshold for *memorised*. {study.made('made-training')}"
+caption = f"""Accuracy on the given labels after each epoch (one pass through the training data), one line a seed.
+The thin horizontal line is the threshold for *memorised*. {study.made("made-training")}"""
 show(drawn.figure, "fig-training-memory", caption, alt=drawn.alt)
 
 # %% [markdown]
 # We say that a cell has **memorised** when the perturbed arm gives back at least {glue:text}`training-threshold` of
 # the wrong labels (a share) at the end of training. That holds for {glue:text}`training-memorised` of
-# {glue:text}`training-cells` cells, which trained for {glue:text}`training-epochs` epochs. Cells that have not
-# memorised are left out of every measurement of where memory sits: one cannot look for something that is not there.
+# {glue:text}`training-cells` cells. Training took {glue:text}`training-epochs` epochs: it ends when the labels are
+# memorised, if the profile says so, and else at a fixed number. Cells that have not memorised are left out of every
+# measurement of where memory sits: one cannot look for something that is not there.
 #
 # As for the frozen arm: {glue:text}`training-frozen`. The difference to the perturbed arm is what the layers
 # contribute.
@@ -70,14 +69,15 @@ show(drawn.figure, "fig-training-memory", caption, alt=drawn.alt)
 # ## What it costs
 #
 # Validation examples were never trained on and their labels are right, so accuracy on them measures generalisation
-# ({numref}`fig-training-validation`). Averaged over cells, the normal arm ends {glue:text}`training-cost` percentage
-# points above the perturbed one.
+# ({numref}`fig-training-validation`). At the end, accuracy of the normal arm minus accuracy of the perturbed one is
+# {glue:text}`training-cost` percentage points on average over cells.
 
-# %%
+# %% tags=["hide-input"]
 drawn = figures_training.validation_curves(training)
-caption = "Accuracy on validation examples after each epoch, one line a seed. Vertical bars at the end: 95 % Wilson "
-caption += "intervals of the first seed over validation examples. Dotted: always naming the most frequent class. "
-show(drawn.figure, "fig-training-validation", caption + study.made("made-training"), alt=drawn.alt)
+caption = f"""Accuracy on validation examples after each epoch, one line a seed. Vertical bars at the end: 95 %
+Wilson intervals of the first seed, over validation examples. Dotted: always naming the most frequent class.
+{study.made("made-training")}"""
+show(drawn.figure, "fig-training-validation", caption, alt=drawn.alt)
 
 # %% [markdown]
 # A model can memorise a task without having understood it. We call a cell **learnt** if its normal arm does better on
@@ -91,7 +91,7 @@ show(drawn.figure, "fig-training-validation", caption + study.made("made-trainin
 # that did not: {glue:text}`training-not-learnt-tasks`. Such cells are still shown in later chapters, with a mark, but
 # no conclusion rests on them: how generalising shapes memory cannot be asked of a model that does not generalise.
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(tabulate.status_table(training))
 
 # %% [markdown]
@@ -111,5 +111,5 @@ tabulate.show_table(tabulate.status_table(training))
 #
 # Each cell's data set and arms, with the key under which the store keeps them.
 
-# %% tags=["hide-output"]
+# %% tags=["hide-input", "hide-output"]
 tabulate.show_table(tabulate.made_table(study, dict.fromkeys(training.traces["arm"])))

@@ -16,7 +16,7 @@ models = None
 seeds = None
 device = "auto"
 
-# %% tags=["remove-stderr"]
+# %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
 
 from memloc.publishing import facts, figures_swapping, tabulate, tabulate_swapping, worked
@@ -58,7 +58,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # A made-up model has three layers and so six windows. Most of its memory is in layer 2: swapping that layer alone
 # leaves less than half of the wrong labels.
 
-# %%
+# %% tags=["hide-input"]
 windows, weights, numbers = worked.three_layers()
 facts.glue_all("hand", numbers)
 tabulate.show_table(windows)
@@ -67,7 +67,7 @@ tabulate.show_table(windows)
 # Take layer 2 and windows of length 2. Two of them contain it, the layers 1, 2 and the layers 2, 3. Average their
 # accuracies, subtract from 1, and you have {glue:text}`hand-middle`, the middle of this table:
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(weights)
 
 # %% [markdown]
@@ -87,12 +87,10 @@ tabulate.show_table(weights)
 # the top everything should be forgotten up to lucky guesses, since there all layers come from a model that never saw
 # the wrong labels. What differs is how fast forgetting sets in on the way up, and on which side.
 
-# %%
+# %% tags=["hide-input"]
 drawn = figures_swapping.heatmaps(swapping)
-caption = (
-    "Memorisation error by layer and window length; a triangle on the upper edge marks the M-CoG. Mean over seeds. "
-)
-caption += f"Empty panels: labels not memorised, left out. {study.made('made-swapping')}"
+caption = f"""Memorisation error by layer and window length, mean over seeds. A triangle on the upper edge marks the
+M-CoG. Empty panels: labels not memorised, left out. {study.made("made-swapping")}"""
 show(drawn.figure, "fig-swapping-heatmaps", caption, alt=drawn.alt)
 
 # %% [markdown]
@@ -103,14 +101,12 @@ show(drawn.figure, "fig-swapping-heatmaps", caption, alt=drawn.alt)
 # uses only windows of one layer. If memory were in one place, the dashed line would have a peak there that reaches
 # high.
 
-# %%
+# %% tags=["hide-input"]
 drawn = figures_swapping.weight_curves(swapping)
-caption = (
-    "Layer weight from all windows and from single layers. Bands: 95 % bootstrap intervals over noisy examples, and "
-)
-caption += f"over seeds from three seeds up ({swapping.study.experiment.profile.resamples} resamples). "
-caption += "*Not learnt*: shown, but no conclusion rests on it. "
-show(drawn.figure, "fig-swapping-weights", caption + study.made("made-swapping"), alt=drawn.alt)
+caption = f"""Layer weight from all windows and from single layers. Bands: 95 % bootstrap intervals over noisy
+examples, and over seeds from three seeds up. *Not learnt*: shown, but no conclusion rests on it.
+{study.made("made-swapping")}"""
+show(drawn.figure, "fig-swapping-weights", caption, alt=drawn.alt)
 
 # %% [markdown]
 # ## How deep?
@@ -118,20 +114,19 @@ show(drawn.figure, "fig-swapping-weights", caption + study.made("made-swapping")
 # {numref}`fig-swapping-centres` puts all centres of gravity side by side. The shaded band is the attainable range;
 # the dotted line is the middle, where the centre lies if all layers weigh the same.
 
-# %%
+# %% tags=["hide-input"]
 drawn = figures_swapping.centres(swapping)
-caption = (
-    "M-CoG by task and model. Bars: 95 % bootstrap intervals. Shaded: attainable range. Dotted: the middle. Hollow "
-)
-caption += f"markers: task not learnt. Cells that were not memorised are left out. {study.made('made-swapping')}"
+caption = f"""M-CoG by task and model. Bars: 95 % bootstrap intervals. Shaded: attainable range. Dotted: the middle.
+Hollow markers: task not learnt. Cells that were not memorised are left out. {study.made("made-swapping")}"""
 show(drawn.figure, "fig-swapping-centres", caption, alt=drawn.alt)
 
-# %%
+# %% tags=["hide-input"]
 tabulate.show_table(tabulate_swapping.swapping_table(swapping))
 
 # %% [markdown]
-# The intervals say how much would change with other noisy examples and, from three seeds up, with other seeds. They
-# do not say what another task or model would give.
+# The intervals come from {glue:text}`swap-resamples` bootstrap draws: the noisy examples are drawn anew from
+# themselves, with replacement, and everything is computed again. They say how much would change with other noisy
+# examples and, from three seeds up, with other seeds. They do not say what another task or model would give.
 #
 # The last column guards against a false reading. A mixed model could lose the wrong labels because it is broken, not
 # because it has forgotten. Then it would lose the right ones too. *Lowest accuracy on clean* is that of the worst
@@ -176,7 +171,7 @@ tabulate.show_table(tabulate_swapping.swapping_table(swapping))
 # swapping alone can speak to. Rules get only real tasks and pre-trained models, and most need at least five tasks,
 # more than a small run has: the verdict is then *cannot tell*, whatever the figures above seem to suggest.
 
-# %% tags=["remove-stderr"]
+# %% tags=["hide-input", "remove-stderr"]
 tabulate.show_table(tabulate_swapping.claims_table(swapping))
 
 # %% [markdown]
@@ -185,5 +180,5 @@ tabulate.show_table(tabulate_swapping.claims_table(swapping))
 #
 # Each cell's data set, its two arms and its swapping, with the keys under which the store keeps them.
 
-# %% tags=["hide-output"]
+# %% tags=["hide-input", "hide-output"]
 tabulate.show_table(tabulate.made_table(study))

@@ -1,8 +1,8 @@
 """What became of a cell: were its wrong labels memorised, and was its task learnt?
 
-Both decide what the cell may be used for. A label that was not memorised has no place in the model, so a cell that did not
-memorise is left out of every measurement of where memory is. A task that the normal arm leaves at chance says nothing about
-how memory depends on what generalising needs, so such a cell is shown but left out of conclusions.
+Both decide what the cell may be used for. A label that was not memorised has no place in the model, so a cell that did
+not memorise is left out of every measurement of where memory is. A task that the normal arm leaves at chance says
+nothing about how memory depends on what generalising needs, so such a cell is shown but left out of conclusions.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def last_score(trace: pd.DataFrame, split: str, group: str, metric: str = "accur
     chosen = trace[(trace["split"] == split) & (trace["group"] == group) & (trace["metric"] == metric)]
     if chosen.empty:
         raise MemlocError("score of a trace", f"{metric} of {group} in {split}", "one that the trace has")
-    row = chosen.loc[chosen["epoch"].idxmax()]
+    row = chosen.sort_values("epoch").iloc[-1]
     return float(row["value"]), int(row["n"])
 
 

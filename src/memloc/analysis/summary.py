@@ -1,4 +1,4 @@
-"""From swapping's rows to the summary by which claims are judged: the vocabulary of ``claims.yml``, one row a number."""
+"""From swapping's rows to the summary by which claims are judged, in the vocabulary of ``claims.yml``."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def swapping_metrics(rows: pd.DataFrame, num_layers: int) -> pd.DataFrame:
     windows, noisy = window_accuracy(rows, "noisy")
     n = int(rows.loc[rows["group"] == "noisy", "n"].max())
     coverage = len(windows) / (num_layers * (num_layers + 1) / 2)
-    found = [("window_coverage", None, coverage)]
+    found: list[tuple[str, int | None, float]] = [("window_coverage", None, coverage)]
     if coverage == 1:
         found += _whole(windows, noisy, window_accuracy(rows, "clean")[1], num_layers)
     frame = pd.DataFrame(found, columns=["metric", "layer", "value"])

@@ -5,7 +5,7 @@ A sentence around them must be true whatever they are, because they belong to th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -84,7 +84,7 @@ def swapping_facts(swapping: Swapping) -> dict[str, str]:
         "places": str(len(swapping.all_places)),
         "measured": str(len(swapping.places)),
         "counted": str(len(places)),
-        "resamples": str(swapping.study.experiment.profile.resamples),
+        "resamples": f"{swapping.study.experiment.profile.resamples:,}",
         **dict.fromkeys(("lowest", "highest", "attainable", "single", "clean"), NONE),
         **dict.fromkeys(("below", "above", "open", "half", "spared"), "0"),
         **_spreads(swapping),
@@ -111,8 +111,8 @@ def swapping_facts(swapping: Swapping) -> dict[str, str]:
     }
 
 
-def _extreme(values: Mapping[Place, float], choose: type[min] | type[max] | object, digits: int = 2) -> str:
-    place = choose(values, key=lambda key: values[key])  # type: ignore[operator]
+def _extreme(values: Mapping[Place, float], choose: Callable[..., Place], digits: int = 2) -> str:
+    place = choose(values, key=lambda key: values[key])
     return f"{values[place]:.{digits}f} ({where(place)})"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def _layers(model: str) -> int:
     return get_model(model).layers
 
 
-def _panels(swapping: Swapping, height: float, **shared: object) -> Grid:
+def _panels(swapping: Swapping, height: float, **shared: Any) -> Grid:
     profile = swapping.study.experiment.profile
     found = grid(profile.tasks, list(profile.models), height, sharex="col", **shared)
     for (task, model), panel in found.panels.items():
@@ -58,7 +58,13 @@ def heatmaps(swapping: Swapping) -> Drawn:
 
 def _mark(panel: Axes, x: float, last: int) -> None:
     """A triangle on the upper edge at the centre of gravity, with an outline that shows on any shade."""
-    style = {"color": PALETTE[1], "markeredgecolor": "white", "markeredgewidth": 0.7, "clip_on": False, "zorder": 5}
+    style: dict[str, Any] = {
+        "color": PALETTE[1],
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.7,
+        "clip_on": False,
+        "zorder": 5,
+    }
     panel.plot([x], [last + 0.5], "v", markersize=6, **style)
 
 
@@ -138,7 +144,7 @@ def _centre_panel(panel: Axes, swapping: Swapping, tasks: list[str], models: lis
     panel.axvline((depth + 1) / 2, color=INK, linewidth=0.9, linestyle=":")
     for position, model in enumerate(models):
         number = all_models.index(model)
-        look = {"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[number % len(MARKERS)]}
+        look: dict[str, Any] = {"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[number % len(MARKERS)]}
         panel.plot([], [], linestyle="", label=model_title(model), **look)
         for row, task in enumerate(tasks):
             if place := swapping.places.get((task, model)):
@@ -158,7 +164,7 @@ def _bounds(depth: int) -> tuple[float, float]:
     return attainable_range(windows(depth), depth)
 
 
-def _centre(panel: Axes, place: Localisation, y: float, look: dict[str, str], key: Place, swapping: Swapping) -> None:
+def _centre(panel: Axes, place: Localisation, y: float, look: dict[str, Any], key: Place, swapping: Swapping) -> None:
     """One M-CoG; hollow where the task was not learnt and the place does not count."""
     face = look["color"] if key in swapping.counted else "none"
     panel.plot([float(place.mcog.low), float(place.mcog.high)], [y, y], color=look["color"], linewidth=1.3)

@@ -17,6 +17,7 @@ from memloc.analysis.status import cell_status
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles import load_profile
+from memloc.publishing.style import sort_models, sort_tasks
 
 CELL = ["task", "model", "seed"]
 Place = tuple[str, str]  # a task and a model: a panel of a figure
@@ -126,7 +127,15 @@ def read_training(study: Study, arms: Sequence[str] | None = None) -> Training:
         traces += [trace.assign(arm=arm, **cell._asdict()) for arm, trace in found.items()]
         now = cell_status(found["perturbed"], found["normal"], experiment.dataset(cell.task).validation["label"])
         status.append({**cell._asdict(), **asdict(now), "memorised": now.memorised, "learnt": now.learnt})
-    return Training(study, pd.concat(traces, ignore_index=True), pd.DataFrame(status))
+    return Training(study, pd.concat(traces, ignore_index=True), _in_order(pd.DataFrame(status)))
+
+
+def _in_order(status: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the order of all figures and tables."""
+    tasks = {name: place for place, name in enumerate(sort_tasks(set(status["task"])))}
+    models = {name: place for place, name in enumerate(sort_models(set(status["model"])))}
+    keys = status.assign(task=status["task"].map(tasks), model=status["model"].map(models))[CELL]
+    return status.loc[keys.sort_values(CELL).index].reset_index(drop=True)
 
 
 def _trace(experiment: Experiment, cell: CellId, arm: str) -> pd.DataFrame:
@@ -151,7 +160,7 @@ class Swapping:
 
     @cached_property
     def all_places(self) -> list[Place]:
-        """Every (task, model) of the study, memorised or not, in the order of the cells."""
+        """Every (task, model) of the study, memorised or not, in the order of all figures and tables."""
         return list(dict.fromkeys(zip(self.status["task"], self.status["model"], strict=True)))
 
     @cached_property

@@ -15,15 +15,19 @@ from memloc.publishing.figures import model_title
 from memloc.publishing.reading import Study, Training
 from memloc.publishing.style import sort_tasks
 
-TEXT_LENGTH = 90
+TEXT_LENGTH = 90  # characters of an example that are shown
+ONE_LINE = 45  # characters of a cell that is not wrapped
 
 
 def show_table(frame: pd.DataFrame) -> Any:
     """A frame as a table of the book: no index, nothing cut off, texts at the left; the same bytes each time."""
     from IPython.display import HTML
 
+    # cells of numbers and names stay on one line, and wide tables scroll; only texts are wrapped
+    texts = frame.map(lambda value: len(str(value))).to_numpy().max(initial=0) > ONE_LINE
+    classes = ["memloc-table", *(["memloc-texts"] if texts else [])]
     with pd.option_context("display.max_colwidth", None):
-        return HTML(frame.to_html(index=False, border=0, justify="left", na_rep="", classes="memloc-table"))
+        return HTML(frame.to_html(index=False, border=0, justify="left", na_rep="", classes=classes))
 
 
 def task_table(study: Study) -> pd.DataFrame:
