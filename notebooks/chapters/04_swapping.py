@@ -41,9 +41,10 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # **memorisation error** and the **layer weight** of layer $l$ are
 #
 # $$
-# E_{k,l} = 1 - \operatorname*{mean}_{W \ni l,\; |W| = k} a(W),
-# \qquad
-# w_l = \frac{1}{L} \sum_{k=1}^{L} E_{k,l}.
+# \begin{aligned}
+# E_{k,l} &= 1 - \operatorname*{mean}_{W \ni l,\; |W| = k} a(W), \\
+# w_l &= \frac{1}{L} \sum_{k=1}^{L} E_{k,l}.
+# \end{aligned}
 # $$
 #
 # A layer is heavy if swapping it, alone or with its neighbours, makes the model forget. One number that says how deep
@@ -144,10 +145,8 @@ tabulate.show_table(tabulate_swapping.swapping_table(swapping))
 #   of the noisy examples. It is more than half in {glue:text}`swap-half` combinations.
 # - *Side effects.* The lowest accuracy on clean examples under any window is {glue:text}`swap-clean`. It stays at .98
 #   or above in {glue:text}`swap-spared` combinations.
-# - *Task or model?* With depth measured from 0 to 1 along the attainable range, tasks differ by
-#   {glue:text}`swap-task-spread` (models averaged) and models by {glue:text}`swap-model-spread` (tasks averaged),
-#   over the {glue:text}`swap-complete` tasks that count for every model. These two numbers describe this run; they
-#   are no test.
+# - *Task or model?* With depth measured from 0 to 1 along the attainable range: {glue:text}`swap-spread`. This
+#   describes the run; it is no test.
 #
 # **What they rest on: {glue:text}`swap-origin`** With generated tasks or random initial weights they show that the
 # method works and how to read it. They are then no evidence about language or pre-trained models.

@@ -125,7 +125,7 @@ def test_facts_count_only_what_was_memorised_and_learnt(study: Study) -> None:
     assert int(all_of_it["below"]) + int(all_of_it["above"]) + int(all_of_it["open"]) == 4
     some = facts.swapping_facts(swapping(study, not_memorised=(1,), not_learnt=(0,)))
     assert (some["places"], some["measured"], some["counted"]) == ("4", "3", "2")
-    assert some["task-spread"] == "not to be told", "no two tasks count for both models"
+    assert "cannot be told" in some["spread"], "no two tasks count for both models"
     none = facts.swapping_facts(swapping(study, not_learnt=(0, 1, 2, 3)))
     assert (none["counted"], none["lowest"], none["half"]) == ("0", "none", "0")
 
@@ -133,9 +133,9 @@ def test_facts_count_only_what_was_memorised_and_learnt(study: Study) -> None:
 def test_spreads_compare_tasks_and_models(study: Study) -> None:
     data = swapping(study)
     depth = [(data.places[p].mcog.value - data.places[p].bounds[0]) / np.ptp(data.places[p].bounds) for p in PLACES]
-    told = facts.swapping_facts(data)
-    assert told["task-spread"] == f"{(depth[2] + depth[3] - depth[0] - depth[1]) / 2:.2f}"
-    assert told["model-spread"] == f"{(depth[1] + depth[3] - depth[0] - depth[2]) / 2:.2f}"
+    told = facts.swapping_facts(data)["spread"]
+    assert f"tasks differ by {(depth[2] + depth[3] - depth[0] - depth[1]) / 2:.2f} (" in told
+    assert f"models by {(depth[1] + depth[3] - depth[0] - depth[2]) / 2:.2f} (" in told
 
 
 def test_swapping_table_leaves_out_what_was_not_memorised(study: Study) -> None:
@@ -244,6 +244,13 @@ def test_one_cell_from_the_store_to_words(tmp_path: Path) -> None:
     assert set(claims["verdict"]) == {"cannot tell"}, "generated tasks are no evidence on findings about language"
     keys = tabulate.made_table(study)
     assert keys.loc[0, "swapping"] in {path.name for path in tmp_path.rglob("rows/*")}
+
+
+def test_tables_escape_texts_and_leave_gaps_empty() -> None:
+    html = tabulate.show_table(pd.DataFrame({"a": ["<b>", "x" * 99], "n": [float("nan"), 1.0]})).data
+    assert "&lt;b&gt;" in html
+    assert "nan" not in html.lower()
+    assert f'<div class="memloc-text">{"x" * 99}</div>' in html
 
 
 CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "notebooks" / "chapters").glob("*.py"))

@@ -87,7 +87,7 @@ def swapping_facts(swapping: Swapping) -> dict[str, str]:
         "resamples": f"{swapping.study.experiment.profile.resamples:,}",
         **dict.fromkeys(("lowest", "highest", "attainable", "single", "clean"), NONE),
         **dict.fromkeys(("below", "above", "open", "half", "spared"), "0"),
-        **_spreads(swapping),
+        "spread": _spread(swapping),
     }
     if not places:
         return facts
@@ -116,7 +116,7 @@ def _extreme(values: Mapping[Place, float], choose: Callable[..., Place], digits
     return f"{values[place]:.{digits}f} ({where(place)})"
 
 
-def _spreads(swapping: Swapping) -> dict[str, str]:
+def _spread(swapping: Swapping) -> str:
     """How far relative depth differs between tasks (models averaged) and between models (tasks averaged).
 
     Depth is taken relative to the attainable range, so that models with different numbers of layers can be averaged;
@@ -125,14 +125,13 @@ def _spreads(swapping: Swapping) -> dict[str, str]:
     models = list(swapping.study.experiment.profile.models)
     counted = set(swapping.counted)
     tasks = [t for t in swapping.study.experiment.profile.tasks if all((t, m) in counted for m in models)]
-    if len(tasks) < 2:
-        return dict.fromkeys(("task-spread", "model-spread"), "not to be told") | {"complete": str(len(tasks))}
+    if len(tasks) < 2 or len(models) < 2:
+        return "this cannot be told here, because it takes two models and two tasks that count for each of them"
     found = [[swapping.places[t, m] for m in models] for t in tasks]
     depth = np.array(
         [[(float(p.mcog.value) - p.bounds[0]) / (p.bounds[1] - p.bounds[0]) for p in row] for row in found]
     )
-    return {
-        "complete": str(len(tasks)),
-        "task-spread": f"{np.ptp(depth.mean(axis=1)):.2f}",
-        "model-spread": f"{np.ptp(depth.mean(axis=0)):.2f}" if len(models) > 1 else "not to be told",
-    }
+    return (
+        f"tasks differ by {np.ptp(depth.mean(axis=1)):.2f} (models averaged) and models by "
+        f"{np.ptp(depth.mean(axis=0)):.2f} (tasks averaged), over the {len(tasks)} tasks that count for every model"
+    )

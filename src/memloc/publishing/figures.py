@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 5.2  # inches: drawn at this size on a wide page, and letters keep about 9 px on a page of 390 px
-SMALL = 8.5  # points
+WIDTH = 5.2  # inches: drawn at this size on a wide page, and letters keep more than 8 px on a page of 390 px
+SMALL = 9.5  # points
 
 
 class Drawn(NamedTuple):

@@ -56,7 +56,7 @@ def memorisation_curves(training: Training) -> Drawn:
 
 
 def _clean_ahead(traces: pd.DataFrame) -> int:
-    """Runs of the perturbed arm in which, over all epochs, clean examples are answered as given more often than noisy."""
+    """Perturbed runs whose clean examples, over all epochs, are answered as given more often than their noisy ones."""
     chosen = traces[(traces["arm"] == "perturbed") & (traces["split"] == "train") & (traces["metric"] == "accuracy")]
     means = chosen.groupby(["task", "model", "seed", "group"])["value"].mean().unstack("group")
     return int((means["clean"] > means["noisy"]).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,13 @@ def show_table(frame: pd.DataFrame) -> Any:
     """A frame as a table of the book: no index, nothing cut off, texts at the left; the same bytes each time."""
     from IPython.display import HTML
 
-    # cells of numbers and names stay on one line, and wide tables scroll; only texts are wrapped
-    texts = frame.map(lambda value: len(str(value))).to_numpy().max(initial=0) > ONE_LINE
-    classes = ["memloc-table", *(["memloc-texts"] if texts else [])]
+    # cells of numbers and names stay on one line, and wide tables scroll; only columns of texts are wrapped
+    shown = frame.astype(object).where(frame.notna(), "").map(lambda value: escape(str(value)))
+    for column in shown:
+        if shown[column].str.len().max() > ONE_LINE:
+            shown[column] = '<div class="memloc-text">' + shown[column] + "</div>"
     with pd.option_context("display.max_colwidth", None):
-        return HTML(frame.to_html(index=False, border=0, justify="left", na_rep="", classes=classes))
+        return HTML(shown.to_html(index=False, border=0, justify="left", escape=False, classes="memloc-table"))
 
 
 def task_table(study: Study) -> pd.DataFrame:
