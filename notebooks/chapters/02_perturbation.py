@@ -89,7 +89,7 @@ tabulate.show_table(tabulate.perturbation_table(study))
 # ## The index table
 #
 # For every task an **index table** is stored that says which example has which label. It holds no texts, so it can be
-# passed on even where the texts may not be. Its first rows, for the first task:
+# passed on even where the texts may not be. Here are its first clean and its first noisy rows, for the first task:
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate.index_table(study))

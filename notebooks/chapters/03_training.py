@@ -63,8 +63,7 @@ show(drawn.figure, "fig-training-memory", caption, alt=drawn.alt)
 # memorised, if the profile says so, and else at a fixed number. Cells that have not memorised are left out of every
 # measurement of where memory sits: one cannot look for something that is not there.
 #
-# As for the frozen arm: {glue:text}`training-frozen`. The difference to the perturbed arm is what the layers
-# contribute.
+# The frozen arm tells how far the head gets alone: {glue:text}`training-frozen`.
 #
 # ## What it costs
 #

@@ -185,7 +185,9 @@ def test_noisy_pairs_and_their_check_come_from_the_data(study: Study) -> None:
     table = tabulate.perturbation_table(study)
     assert (table["noisy by the rule"] == table["noisy in the data"]).all()
     assert not table.iloc[:, -3:].to_numpy().any()
-    assert "parts" not in tabulate.index_table(study).columns
+    index = tabulate.index_table(study)
+    assert list(index.columns) == ["idx", "label", "given", "group"], "no texts"
+    assert set(index["group"]) == {"clean", "noisy"}
 
 
 def test_texts_with_a_warning_are_masked(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,10 @@ def frozen_words(training: Training) -> str:
     if chosen.empty:
         return "this run did not train a frozen arm"
     last = chosen.sort_values("epoch").groupby(["task", "model", "seed"])["value"].last()
-    return f"it ends with between {100 * last.min():.0f} % and {100 * last.max():.0f} % of the noisy examples"
+    return (
+        f"it ends with between {100 * last.min():.0f} % and {100 * last.max():.0f} % of the noisy examples; what the "
+        "perturbed arm remembers beyond that, its layers contribute"
+    )
 
 
 def swapping_facts(swapping: Swapping) -> dict[str, str]:

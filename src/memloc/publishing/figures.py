@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WIDTH = 5.2  # inches: drawn at this size on a wide page, and letters keep more than 8 px on a page of 390 px
 SMALL = 9.5  # points
+LOWEST = 2.2  # inches of panels
 
 
 class Drawn(NamedTuple):
@@ -54,7 +55,8 @@ def grid(tasks: Sequence[str], models: Sequence[str], height: float = 1.1, **sha
 
     tasks, models = sort_tasks(tasks), sort_models(models)
     sharing: dict[str, Any] = {"sharex": True, "sharey": True, **shared}
-    size = (WIDTH, height * len(tasks) + 0.9)
+    # one row alone would be lower than the names of its axes are long
+    size = (WIDTH, max(height * len(tasks), LOWEST) + 0.9)
     figure, axes = plt.subplots(len(tasks), len(models), figsize=size, squeeze=False, **sharing)
     for row, task in enumerate(tasks):
         axes[row, 0].set_ylabel(task, fontsize=SMALL)

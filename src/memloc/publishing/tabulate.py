@@ -138,10 +138,11 @@ def perturbation_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def index_table(study: Study, task: str | None = None, rows: int = 8) -> pd.DataFrame:
-    """The first rows of a task's index table: which example, its label, the label it was given. No texts."""
+def index_table(study: Study, task: str | None = None, rows: int = 4) -> pd.DataFrame:
+    """The first clean and the first noisy rows of a task's index table: which example, its label, the label it was
+    given. No texts."""
     data = study.experiment.dataset(task or sort_tasks(study.experiment.profile.tasks)[0])
-    return data.train[tables.INDEX.names].head(rows)
+    return data.train[tables.INDEX.names].groupby("group").head(rows).sort_index()
 
 
 def status_table(training: Training) -> pd.DataFrame:
