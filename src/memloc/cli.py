@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from memloc import __version__
 from memloc.errors import MemlocError
@@ -37,9 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+class Parser(argparse.ArgumentParser):
+    """One line for an error, as for every other bad input; the usage is one ``--help`` away."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"memloc: error: {message} ({self.prog} --help)\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All commands and options."""
-    parser = argparse.ArgumentParser(prog="memloc", description="Where in a language model does memorisation happen?")
+    parser = Parser(prog="memloc", description="Where in a language model does memorisation happen?")
     parser.add_argument("--version", action="version", version=f"memloc {__version__}")
     parser.add_argument("--catalogue", action="append", metavar="FILE", help="YAML file with more tasks and models")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

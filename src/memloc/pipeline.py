@@ -88,6 +88,12 @@ class Experiment:
 
         return resolve_device(self.device)
 
+    def _noted(self) -> dict[str, Any]:
+        """For the sidecar: what may change the last bits of a result and is no setting."""
+        import torch
+
+        return {"device": str(self.torch_device), "threads": torch.get_num_threads()}
+
     def check(self) -> None:
         """Look up what costs nothing to look up: device, arms, techniques and their settings.
 
@@ -163,8 +169,9 @@ class Experiment:
     def checkpoint(self, cell: CellId, arm: str) -> Artefact:
         """A trained arm, from the store or trained now (its twin first)."""
         config = self.checkpoint_config(cell, arm)
-        device = {"device": str(self.torch_device)}
-        return self.store.get_or_make("checkpoint", config, lambda folder: self._train(folder, cell, arm), device)
+        return self.store.get_or_make(
+            "checkpoint", config, lambda folder: self._train(folder, cell, arm), self._noted()
+        )
 
     def _train(self, folder: Path, cell: CellId, arm: str) -> None:
         from memloc.training.loop import Plan, Trainer, trained_parts
@@ -242,8 +249,9 @@ class Experiment:
     def rows(self, cell: CellId, name: str) -> Artefact:
         """The tidy rows of a technique on a cell, from the store or computed now (the arms it needs first)."""
         config = self.technique_config(cell, name)
-        device = {"device": str(self.torch_device)}
-        return self.store.get_or_make("rows", config, lambda folder: self._localise(folder, cell, name, config), device)
+        return self.store.get_or_make(
+            "rows", config, lambda folder: self._localise(folder, cell, name, config), self._noted()
+        )
 
     def _localise(self, folder: Path, cell: CellId, name: str, config: dict[str, Any]) -> None:
         from memloc.techniques.base import Cell, get_technique

@@ -50,7 +50,8 @@ def run_profile(
         experiment: the profile on this machine.
         workers: cells at a time.
         say: gets one line for each finished cell, with the time left as the finished ones suggest.
-        threads: of each process; the cores divided by ``workers`` by default.
+        threads: of each process; by default ``OMP_NUM_THREADS``, or else the cores divided by ``workers``. Sums of
+            floating-point numbers, and so the last bits of weights, depend on it.
 
     Returns:
         One record per cell, in the order of the profile. A failed cell does not stop the others.
@@ -59,7 +60,8 @@ def run_profile(
     for task in experiment.profile.tasks:
         experiment.dataset(task)  # bad data are told before anything is trained
     cells = experiment.cells()
-    threads = threads or max(1, (os.cpu_count() or 1) // max(1, workers))
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    threads = threads or (int(asked) if asked.isdigit() else (os.cpu_count() or 1) // max(1, workers)) or 1
     jobs = [
         _Job(
             experiment.profile,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
@@ -26,6 +28,8 @@ from memloc.config import TrainConfig
 from memloc.models.classifier import Classifier
 from memloc.training.batches import Encoded, derived_seed, training_order
 from memloc.training.evaluate import predict, scores
+
+log = logging.getLogger(__name__)
 
 RESUME_EVERY = 60.0  # seconds between resume points
 
@@ -208,11 +212,13 @@ class Trainer:
         path = resume / "point.safetensors"
         if not path.exists():
             return
-        from safetensors import safe_open
-
-        with safe_open(path, "pt") as stream:
-            meta = stream.metadata()
-        tensors = load_file(path)
+        try:
+            with safe_open(path, "pt") as stream:
+                meta = stream.metadata()
+            tensors = load_file(path)
+        except (SafetensorError, OSError) as error:
+            log.warning("training starts anew: %s is damaged (%s)", path, error)
+            return
 
         def below(prefix: str) -> dict[str, Tensor]:
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
