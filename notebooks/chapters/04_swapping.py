@@ -136,7 +136,7 @@ tabulate.show_table(tabulate_swapping.swapping_table(swapping))
 # ## Take-away
 #
 # Of {glue:text}`swap-places` combinations of task and model, {glue:text}`swap-measured` memorised and
-# {glue:text}`swap-counted` also learnt the task. For these {glue:text}`swap-counted`:
+# {glue:text}`swap-counted` also learnt the task. {glue:text}`swap-note`:
 #
 # - *Depth.* The M-CoG goes from {glue:text}`swap-lowest` to {glue:text}`swap-highest`, of an attainable
 #   {glue:text}`swap-attainable`. Its interval lies wholly below the middle in {glue:text}`swap-below`, wholly above

@@ -5,7 +5,7 @@ A sentence around them must be true whatever they are, because they belong to th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -34,7 +34,6 @@ def study_facts(study: Study) -> dict[str, str]:
     """What is run: profile, tasks, models, sizes, noise."""
     profile = study.experiment.profile
     sizes = [len(study.experiment.dataset(task).train) for task in profile.tasks]
-    span = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
     return {
         "profile": profile.name,
         "tasks": str(len(profile.tasks)),
@@ -43,9 +42,14 @@ def study_facts(study: Study) -> dict[str, str]:
         "origin": study.origin,
         "rate": f"{100 * profile.data.noise_rate:g} %",
         "rate-share": f"{profile.data.noise_rate:g}",
-        "rows": span,
+        "rows": _span(sizes),
         "data-seed": str(profile.data.seed),
     }
+
+
+def _span(numbers: Sequence[int]) -> str:
+    """From the smallest to the largest, or the one number they all are."""
+    return f"{min(numbers)}" if min(numbers) == max(numbers) else f"{min(numbers)} to {max(numbers)}"
 
 
 def training_facts(training: Training) -> dict[str, str]:
@@ -59,7 +63,7 @@ def training_facts(training: Training) -> dict[str, str]:
         "learnt": str(int(status["learnt"].sum())),
         "both": str(int(kept["learnt"].sum())),
         "not-learnt-tasks": listed(not_learnt) if not_learnt else NONE,
-        "epochs": f"{status['epochs'].min()} to {status['epochs'].max()}",
+        "epochs": _span(status["epochs"].tolist()),
         "cost": f"{100 * (status['normal'] - status['validation']).mean():.1f}",
         "threshold": f"{MEMORISED:g}",
         "alpha": f"{ALPHA:g}",
@@ -87,6 +91,7 @@ def swapping_facts(swapping: Swapping) -> dict[str, str]:
         "places": str(len(swapping.all_places)),
         "measured": str(len(swapping.places)),
         "counted": str(len(places)),
+        "note": "This is what they say" if places else "So nothing can be concluded, and what follows is empty",
         "resamples": f"{swapping.study.experiment.profile.resamples:,}",
         **dict.fromkeys(("lowest", "highest", "attainable", "single", "clean"), NONE),
         **dict.fromkeys(("below", "above", "open", "half", "spared"), "0"),

@@ -130,9 +130,8 @@ def centres(swapping: Swapping) -> Drawn:
     for panel, depth in zip(axes[:, 0], depths, strict=True):
         _centre_panel(panel, swapping, tasks, [model for model in models if _layers(model) == depth], depth)
     axes[-1, 0].set_xlabel("layer", fontsize=SMALL + 1)
-    columns = min(4, len(models))
     handles = [h for panel in axes[:, 0] for h in panel.get_legend_handles_labels()[0]]
-    figure.legend(handles=handles, loc="outside upper left", ncols=columns, fontsize=SMALL)
+    figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=SMALL)
     return Drawn(figure, _centre_words(swapping))
 
 

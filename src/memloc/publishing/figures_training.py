@@ -127,5 +127,5 @@ def _interval(
     line = chosen[chosen["seed"] == chosen["seed"].min()]
     end = line.loc[line["epoch"].idxmax()]
     low, high = binomtest(round(end["value"] * end["n"]), int(end["n"])).proportion_ci(method="wilson")
-    away = end["epoch"] + (0.6 + 0.8 * shift) * max(1, line["epoch"].max() / 40)
+    away = end["epoch"] + (0.6 + 0.8 * shift) * traces["epoch"].max() / 40  # beside the lines' ends, and each other
     panel.plot([away, away], [low, high], color=colour, linewidth=2.2, solid_capstyle="butt")
