@@ -112,8 +112,10 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise MemlocError(f"training.{name}", getattr(self, name), "a positive number")
         for name in ("lr", "clip_norm"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < float("inf"):  # also refuses NaN
                 raise MemlocError(f"training.{name}", getattr(self, name), "a positive number")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise MemlocError("training.weight_decay", self.weight_decay, "0 or a positive number")
         for name in ("dropout", "warmup", "memorised_f1"):
             if not 0 <= getattr(self, name) <= 1:
                 raise MemlocError(f"training.{name}", getattr(self, name), "a share between 0 and 1")

@@ -273,7 +273,7 @@ def test_bf16_autocast_trains_fp32_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"epochs": 0}, {"lr": 0.0}, {"dropout": 1.5}, {"warmup": -0.1}, {"clip_norm": 0.0}, {"precision": "fp16"},
-     {"pooling": "mean"}, {"batch_size": 0}, {"memorised_f1": 99.3}],
+     {"pooling": "mean"}, {"batch_size": 0}, {"weight_decay": -1.0}, {"lr": float("nan")}, {"memorised_f1": 99.3}],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(MemlocError, match=rf"training\.{next(iter(wrong))}"):
