@@ -44,6 +44,7 @@ setup:
 
 book:
 	@$(TIMED) setup $(MAKE) --no-print-directory setup
+	@$(TIMED) "experiments ($(PROFILE))" $(BIN)/memloc run --profile "$(PROFILE)" --workers "$(WORKERS)"
 	@$(TIMED) "chapters ($(PROFILE))" $(BIN)/memloc book execute --profile "$(PROFILE)" --workers "$(WORKERS)"
 	@$(TIMED) html $(BIN)/memloc book build
 

@@ -222,8 +222,9 @@ def _book_execute(arguments: argparse.Namespace) -> int:
         "seeds": arguments.seeds,
         "source": arguments.source,
         "device": None if arguments.device == "auto" else arguments.device,
-        "data": str(arguments.data.resolve()) if arguments.data else None,
     }
+    if arguments.data:
+        os.environ["MEMLOC_DATA"] = str(arguments.data.resolve())  # chapters run in processes of their own
     parameters = {name: value for name, value in wanted.items() if value is not None}
     runs = execute_chapters(
         arguments.profile, parameters, workers=arguments.workers, names=arguments.chapters, force=arguments.force

@@ -256,6 +256,8 @@ class Experiment:
     def _localise(self, folder: Path, cell: CellId, name: str, config: dict[str, Any]) -> None:
         from memloc.techniques.base import Cell, get_technique
 
+        for arm in config["arms"]:
+            self.checkpoint(cell, arm)  # here, and not when it is loaded: a technique may have switched gradients off
         key = config_key(config)
         given = Cell(
             run_key=key,

@@ -24,7 +24,7 @@ FLAGS = shlex.split(
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 CONSOLE = re.compile(r"CONSOLE[^\]]*\] (.*)")
 # The log does not tell errors from notes; these two notes of the theme are none.
-NOTES = re.compile(r'^"(\[togglebutton\]: Adding toggle buttons|\[PST\]: Changed to \w+ mode)')
+NOTES = re.compile(r'^"(\[togglebutton\]: Adding toggle buttons|\[PST\]: (Changed to \w+ mode|Scrolled sidebar))')
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import CHAPTER
+from sample_chapter import CHAPTER
 
 from memloc.errors import MemlocError
 from memloc.publishing import chapters, execution, runner
