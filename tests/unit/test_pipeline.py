@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -180,6 +181,22 @@ def test_the_memorised_checkpoint_where_there_is_one_and_where_there_is_none(tmp
     assert stopped.load(CELL, "perturbed", "memorised").state_dict().keys() == first.keys()
     with pytest.raises(MemlocError, match="unknown file of checkpoint"):
         early.load(CELL, "perturbed", "best")
+
+
+def test_twins_stop_where_the_perturbed_arm_stopped_and_say_whose_twins_they_are(tmp_path: Path) -> None:
+    training = {"epochs": 30, "batch_size": 8, "lr": 1e-2, "max_length": 32, "memorised_f1": 0.5}
+    made = experiment(tmp_path, training={**training, "stop_when_memorised": True})
+    summaries = {}
+    for arm in ("perturbed", "normal", "frozen"):
+        artefact = made.checkpoint(CELL, arm)
+        summaries[arm] = json.loads(artefact.file("summary.json").read_text())
+        assert artefact.sidecar["device"] == "cpu"
+        assert artefact.sidecar["threads"] >= 1
+    stopped = summaries["perturbed"]["epochs_run"]
+    assert summaries["perturbed"]["memorised_epoch"] == stopped < 30  # the frozen arm would never stop by itself
+    assert summaries["normal"] == summaries["frozen"] == summaries["perturbed"]
+    perturbed = config_key(made.checkpoint_config(CELL, "perturbed"))
+    assert made.checkpoint_config(CELL, "normal")["twin"] == made.checkpoint_config(CELL, "frozen")["twin"] == perturbed
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> None:
