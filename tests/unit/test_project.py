@@ -19,7 +19,13 @@ from packaging.requirements import Requirement
 import memloc
 
 ROOT = Path(__file__).resolve().parents[2]
-IMPORTED_AS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "IPython": "ipython", "huggingface_hub": "huggingface-hub"}
+IMPORTED_AS = {
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+    "IPython": "ipython",
+    "huggingface_hub": "huggingface-hub",
+    "myst_nb": "myst-nb",
+}
 
 
 def load(name: str) -> ModuleType:
