@@ -66,6 +66,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     run = _with_profile(commands.add_parser("run", help="fill the store with everything a profile asks for"))
     run.add_argument("--workers", type=int, default=1, help="cells computed at a time (default: 1)")
+    run.add_argument(
+        "--threads", type=int, help="of each cell (default: OMP_NUM_THREADS, or 1); last bits depend on it"
+    )
     run.set_defaults(run=_run)
     _with_profile(commands.add_parser("estimate", help="hours and gigabytes a profile will take here")).set_defaults(
         run=_estimate
@@ -185,7 +188,7 @@ def _describe(arguments: argparse.Namespace) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from memloc.running import run_profile
 
-    runs = run_profile(_experiment(arguments), arguments.workers)
+    runs = run_profile(_experiment(arguments), arguments.workers, threads=arguments.threads)
     failed = [run for run in runs if run.error]
     print(f"{len(runs) - len(failed)} of {len(runs)} cells are in the store")
     return 1 if failed else 0

@@ -43,15 +43,15 @@ def run_profile(
 ) -> list[CellRun]:
     """Fill the store with everything the profile asks for.
 
-    Cells are independent processes when ``workers`` is above 1, each with its share of the cores: two processes with
-    two threads each on two cores wait for one another most of the time.
+    Cells are independent processes when ``workers`` is above 1. Each has one thread unless more are asked for: sums of
+    floating-point numbers, and so the last bits of weights, depend on the number of threads, and one is the number that
+    every machine has. (Two processes with two threads each on two cores also wait for one another most of the time.)
 
     Args:
         experiment: the profile on this machine.
         workers: cells at a time.
         say: gets one line for each finished cell, with the time left as the finished ones suggest.
-        threads: of each process; by default ``OMP_NUM_THREADS``, or else the cores divided by ``workers``. Sums of
-            floating-point numbers, and so the last bits of weights, depend on it.
+        threads: of each process; by default ``OMP_NUM_THREADS``, or else 1.
 
     Returns:
         One record per cell, in the order of the profile. A failed cell does not stop the others.
@@ -61,7 +61,7 @@ def run_profile(
         experiment.dataset(task)  # bad data are told before anything is trained
     cells = experiment.cells()
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    threads = threads or (int(asked) if asked.isdigit() else (os.cpu_count() or 1) // max(1, workers)) or 1
+    threads = threads or (int(asked) if asked.isdigit() else 1) or 1
     jobs = [
         _Job(
             experiment.profile,

@@ -90,6 +90,9 @@ def _builtin_shape(spec: ModelSpec) -> dict[str, Any]:
             "intermediate_size": wide,
         }
     shape |= {"num_hidden_layers": spec.layers, "num_attention_heads": spec.heads}
+    # BERT and OPT drop out a tenth by default, GPT-Neo and GPT-NeoX nothing: here all are alike
     if spec.architecture.name == "opt":
-        return shape | {"ffn_dim": wide, "word_embed_proj_dim": spec.hidden}
+        return shape | {"ffn_dim": wide, "word_embed_proj_dim": spec.hidden, "dropout": 0.0}
+    if spec.architecture.name in ("bert", "roberta"):
+        shape |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     return shape | {"intermediate_size": wide}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +18,7 @@ from memloc.errors import MemlocError
 from memloc.publishing import chapters, project_root, status
 from memloc.publishing.execution import Job, Outcome, cells_done, execute, limit_threads
 
+THREADS = 1  # a chapter, as `memloc run`: the last bits of what it trains itself depend on their number
 HEARTBEAT = 20.0  # seconds between two reports on chapters at work
 
 
@@ -109,8 +109,7 @@ def _in_parallel(jobs: list[Job], workers: int, say: Callable[[str], None]) -> I
     workers = min(workers, len(jobs))
     # spawn: a fork of a process that has loaded torch or started threads may hang
     context = multiprocessing.get_context("spawn")
-    threads = max(1, _cores() // workers)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=limit_threads, initargs=(threads,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=limit_threads, initargs=(THREADS,)) as pool:
         waiting: dict[Future[Outcome], Job] = {pool.submit(execute, job): job for job in jobs}
         began = reported = time.monotonic()
         try:
@@ -145,11 +144,6 @@ def _line(outcome: Outcome, ended: int, total: int) -> str:
     if outcome.error:
         return f"[{ended}/{total}] {outcome.name}: FAILED after {outcome.seconds:.0f} s in {outcome.error}"
     return f"[{ended}/{total}] {outcome.name}: executed in {outcome.seconds:.0f} s"
-
-
-def _cores() -> int:
-    """Cores this process may use, which in a container or job is fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _record(job: Job, outcome: Outcome, profile: str, key: str) -> None:
