@@ -74,7 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
         run=_estimate
     )
     results = _with_profile(commands.add_parser("results", help="what the store holds of a profile's results"))
-    results.add_argument("--export", type=Path, metavar="FOLDER", help="write the tidy rows as one parquet file")
+    results.add_argument("--release", type=Path, metavar="FOLDER", help="write the numbers of all finished cells there")
+    results.add_argument("--verify", type=Path, metavar="FOLDER", help="check a released run instead; needs no store")
     results.set_defaults(run=_results)
 
     book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
@@ -206,14 +207,26 @@ def _estimate(arguments: argparse.Namespace) -> None:
 
 
 def _results(arguments: argparse.Namespace) -> None:
-    from memloc.analysis.overview import exported_rows, overview
+    if arguments.verify:
+        return _verify(arguments.verify)
+    from memloc.analysis.overview import overview
 
     experiment = _experiment(arguments)
     frame = overview(experiment)
     _table(frame.astype(object).to_numpy().tolist(), frame.columns.tolist())
-    if arguments.export:
-        path = exported_rows(experiment, arguments.export)
-        print(path)
+    if arguments.release:
+        from memloc.releasing import release
+
+        _verify(release(experiment, arguments.release))
+
+
+def _verify(folder: Path) -> None:
+    from memloc.released import read_release
+
+    found = read_release(folder)
+    print(f"{folder}: profile {found.profile.name}, {len(found.cells())} cells, whole and unaltered")
+    for cell in found.missing:
+        print(f"  not finished: {cell}")
 
 
 def _book_execute(arguments: argparse.Namespace) -> int:

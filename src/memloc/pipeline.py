@@ -7,7 +7,6 @@ command line, a chapter, or a test.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -282,8 +281,3 @@ class Experiment:
             self.checkpoint(cell, arm)
         for name in self.profile.techniques:
             self.rows(cell, name)
-
-    def iterate_rows(self, name: str) -> Iterator[tuple[CellId, Artefact]]:
-        """The rows of a technique for every cell of the profile."""
-        for cell in self.cells():
-            yield cell, self.rows(cell, name)

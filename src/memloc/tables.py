@@ -45,7 +45,15 @@ ROWS = _schema(
 )
 OUTCOMES = _schema("outcomes", window_start=_int, window_length=_int, idx=_int, group=_string, correct=pa.bool_())
 
-TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in (SPLIT, INDEX, TRACE, ROWS, OUTCOMES)}
+# A released run keeps all its cells in one file a table, so each row says whose it is.
+_cell = {"task": _string, "model": _string, "seed": _int}
+RELEASED_OUTCOMES = _schema(
+    "released-outcomes", **_cell, technique=_string, **{field.name: field.type for field in OUTCOMES}
+)
+RELEASED_TRACES = _schema("released-traces", **_cell, arm=_string, **{field.name: field.type for field in TRACE})
+
+_all = (SPLIT, INDEX, TRACE, ROWS, OUTCOMES, RELEASED_OUTCOMES, RELEASED_TRACES)
+TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in _all}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}
 

@@ -104,13 +104,17 @@ def test_run_results_and_a_second_run(home: Path, tmp_path: Path, capsys: pytest
     out = capsys.readouterr().out
     assert "[1/1] gen-cue-2a micro-bert seed 1:" in out
     assert "1 of 1 cells are in the store" in out
-    assert memloc("results", "--profile", own, "--export", tmp_path / "out") == 0
+    assert memloc("results", "--profile", own, "--release", tmp_path / "out") == 0
     out = capsys.readouterr().out
     assert "attainable" in out
-    assert str(tmp_path / "out" / "rows.parquet") in out
+    assert f"{tmp_path / 'out'}: profile own, 1 cells, whole and unaltered" in out
+    assert memloc("results", "--verify", tmp_path / "out") == 0
     before = {p: p.stat().st_mtime_ns for p in home.rglob("*") if p.is_file()}
     assert memloc("run", "--profile", own, "--device", "cpu") == 0
     assert {p: p.stat().st_mtime_ns for p in home.rglob("*") if p.is_file()} == before
+    (tmp_path / "out" / "rows.parquet").unlink()
+    assert memloc("results", "--verify", tmp_path / "out") == 2
+    assert "rows.parquet" in capsys.readouterr().err
 
 
 def test_estimate(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

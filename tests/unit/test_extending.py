@@ -100,7 +100,7 @@ def test_all_three_through_the_command_line(
     assert "gpt2-mine" in out
 
     assert memloc(*world, "run", *chosen) == 0, capsys.readouterr()
-    assert memloc(*world, "results", *chosen, "--export", tmp_path / "out") == 0
+    assert memloc(*world, "results", *chosen, "--release", tmp_path / "out") == 0
     out = capsys.readouterr().out
     assert "mine" in out
     assert "1/1" in out

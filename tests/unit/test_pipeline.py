@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tiny import profile
 
 from memloc import tables
-from memloc.analysis.overview import exported_rows, overview
+from memloc.analysis.overview import overview
 from memloc.config import DataConfig, TrainConfig, config_key
 from memloc.errors import MemlocError
 from memloc.estimating import estimate
@@ -225,8 +225,6 @@ def test_rows_have_their_cell_and_the_run_that_made_them(tmp_path: Path) -> None
 def test_results_show_what_is_there_and_compute_nothing(tmp_path: Path, trainings: list[str]) -> None:
     made = experiment(tmp_path, seeds=[1, 2])
     assert overview(made)["seeds"].tolist() == ["0/2"]
-    with pytest.raises(MemlocError, match="results: 'tests'; accepted: a profile that was run"):
-        exported_rows(made, tmp_path / "out")
     made.run_cell(CELL)
     count = len(trainings)
     frame = overview(made)
@@ -234,12 +232,6 @@ def test_results_show_what_is_there_and_compute_nothing(tmp_path: Path, training
     assert frame["over"].tolist() == ["examples"]
     low, high = map(float, frame["attainable"][0].split(" to "))
     assert low <= float(frame["M-CoG"][0]) <= high
-    path = exported_rows(made, tmp_path / "out")
-    assert len(tables.read(path, tables.ROWS)) == 6
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["rows.parquet"]
-    (tmp_path / "file").write_text("")
-    with pytest.raises(MemlocError, match="folder to export to"):
-        exported_rows(made, tmp_path / "file")
     assert len(trainings) == count
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from memloc.analysis.status import cell_status, last_score, majority_rate, p_above
+from memloc.analysis.status import CellStatus, cell_status, last_score, majority_rate, p_above
 from memloc.errors import MemlocError
 
 LABELS = pd.Series([0] * 6 + [1] * 4)
@@ -20,6 +20,10 @@ def trace(noisy: float = 1.0, clean: float = 1.0, validation: float = 0.9, n: in
         for split, group, value, count in scores
     ]
     return pd.DataFrame(rows, columns=["epoch", "split", "group", "metric", "value", "n"])
+
+
+def judged(perturbed: pd.DataFrame, normal: pd.DataFrame, labels: pd.Series) -> CellStatus:
+    return cell_status(perturbed, normal, len(labels), majority_rate(labels))
 
 
 def test_last_score_is_that_of_the_last_epoch_wherever_it_stands() -> None:
@@ -50,24 +54,24 @@ def test_p_value_is_the_binomial_tail(accuracy: float, n: int, rate: float, p: f
 
 @pytest.mark.parametrize(("noisy", "memorised"), [(0.95, True), (0.949, False)])
 def test_memorised_from_the_threshold_on(noisy: float, memorised: bool) -> None:
-    assert cell_status(trace(noisy), trace(), LABELS).memorised is memorised
+    assert judged(trace(noisy), trace(), LABELS).memorised is memorised
 
 
 def test_learnt_asks_the_normal_arm_and_compares_with_the_majority() -> None:
     even = pd.Series([0, 1] * 5)
     right, chance = trace(validation=1.0), trace(validation=0.5)
-    assert cell_status(chance, right, even).learnt, "10 of 10 where one in two is chance: p = 1 / 1024"
-    assert not cell_status(right, chance, even).learnt, "what the perturbed arm does is of no account"
-    assert not cell_status(chance, right, LABELS.map({0: 0, 1: 0})).learnt, "a constant answer does as well"
-    assert not cell_status(chance, trace(validation=0.8), LABELS).learnt, "8 of 10 against .6: p = .17"
+    assert judged(chance, right, even).learnt, "10 of 10 where one in two is chance: p = 1 / 1024"
+    assert not judged(right, chance, even).learnt, "what the perturbed arm does is of no account"
+    assert not judged(chance, right, LABELS.map({0: 0, 1: 0})).learnt, "a constant answer does as well"
+    assert not judged(chance, trace(validation=0.8), LABELS).learnt, "8 of 10 against .6: p = .17"
 
 
 def test_fields_come_from_the_right_arm() -> None:
-    status = cell_status(trace(0.96, 0.99, 0.7), trace(0.1, 1.0, 0.8), LABELS)
+    status = judged(trace(0.96, 0.99, 0.7), trace(0.1, 1.0, 0.8), LABELS)
     assert (status.epochs, status.noisy, status.clean, status.validation) == (2, 0.96, 0.99, 0.7)
     assert (status.normal, status.majority) == (0.8, 0.6)
 
 
 def test_arms_with_other_validation_examples_are_refused() -> None:
     with pytest.raises(MemlocError, match=r"validation examples.*\(10, 9, 10\)"):
-        cell_status(trace(), trace(n=9), LABELS)
+        judged(trace(), trace(n=9), LABELS)

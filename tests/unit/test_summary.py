@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from memloc import tables
 from memloc.analysis.summary import COLUMNS, shortest_forgetting, swapping_metrics, swapping_summary, training_summary
 from memloc.claims import judge_all, load_claims
 from memloc.pipeline import CellId
@@ -78,29 +76,26 @@ def test_training_rows_are_what_the_requirements_ask_for() -> None:
     assert set(frame["technique"]) == {"training"}
 
 
-def experiment(folder: Path, cells: list[CellId], noisy: float = 0.98) -> SimpleNamespace:
-    """What the summary asks of an experiment, with the same two tables for each cell."""
+def numbers(cells: list[CellId], noisy: float = 0.98) -> SimpleNamespace:
+    """What the summary asks for, with the same two tables for each cell."""
     accuracy = {(s, k): 1 - 0.15 * k for s in range(1, 7) for k in range(1, 8 - s)}
-    tables.write(rows(accuracy), tables.ROWS, folder / "rows.parquet")
-    tables.write(trace(noisy), tables.TRACE, folder / "trace.parquet")
-    artefact = SimpleNamespace(key="abc", file=lambda name: folder / name)
     return SimpleNamespace(
-        iterate_rows=lambda name: ((cell, artefact) for cell in cells), checkpoint=lambda cell, arm: artefact
+        cells=lambda: cells, rows=lambda cell, name: rows(accuracy), trace=lambda cell, arm: trace(noisy)
     )
 
 
-def test_claims_can_be_judged_by_it(tmp_path: Path) -> None:
+def test_claims_can_be_judged_by_it() -> None:
     names = ("wic", "rte", "mrpc", "cola", "boolq", "sst2")
     cells = [CellId(task, "minilm-l6", seed) for task in names for seed in (1, 2)]
-    summary = swapping_summary(experiment(tmp_path, cells))  # type: ignore[arg-type]
+    summary = swapping_summary(numbers(cells))  # type: ignore[arg-type]
     assert list(summary.columns) == COLUMNS
     assert set(summary["metric"]) <= set(load_claims().settings.metrics)
     verdicts = judge_all(summary).set_index("claim")["verdict"]
     assert verdicts["C04"] == "holds", "no single layer forgets half, and 90 % needs six layers"
-    forgotten = swapping_summary(experiment(tmp_path, cells, noisy=0.9))  # type: ignore[arg-type]
+    forgotten = swapping_summary(numbers(cells, noisy=0.9))  # type: ignore[arg-type]
     assert judge_all(forgotten).set_index("claim").loc["C04", "verdict"] == "cannot tell", "nothing was memorised"
 
 
-def test_no_cells_give_an_empty_summary_that_can_be_judged(tmp_path: Path) -> None:
-    summary = swapping_summary(experiment(tmp_path, []))  # type: ignore[arg-type]
+def test_no_cells_give_an_empty_summary_that_can_be_judged() -> None:
+    summary = swapping_summary(numbers([]))  # type: ignore[arg-type]
     assert set(judge_all(summary)["verdict"]) == {"cannot tell"}

@@ -1,15 +1,11 @@
-"""What a store holds of a profile's results, as one table, and the tidy rows as one file."""
+"""What a store holds of a profile's results, as one table."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import pandas as pd
 
 from memloc import tables
 from memloc.analysis.intervals import localise
-from memloc.errors import MemlocError
 from memloc.pipeline import CellId, Experiment
 
 TECHNIQUE = "swapping"
@@ -62,25 +58,3 @@ def overview(experiment: Experiment) -> pd.DataFrame:
                 }
             rows.append(row)
     return pd.DataFrame(rows).fillna("-")
-
-
-def exported_rows(experiment: Experiment, folder: Path) -> Path:
-    """Write all tidy rows of the profile that are in the store into ``folder/rows.parquet``.
-
-    Raises:
-        MemlocError: if the store holds none.
-    """
-    frames = []
-    for cell in experiment.cells():
-        for name in experiment.profile.techniques:
-            artefact = experiment.store.find("rows", experiment.technique_config(cell, name))
-            if artefact is not None:
-                frames.append(tables.read(artefact.file("rows.parquet"), tables.ROWS))
-    if not frames:
-        raise MemlocError("results", experiment.profile.name, "a profile that was run: memloc run --profile ...")
-    if folder.exists() and not folder.is_dir():
-        raise MemlocError("folder to export to", str(folder), "a folder, or a name that is free")
-    folder.mkdir(parents=True, exist_ok=True)
-    tables.write(pd.concat(frames, ignore_index=True), tables.ROWS, folder / "rows.parquet.tmp")
-    os.replace(folder / "rows.parquet.tmp", folder / "rows.parquet")
-    return folder / "rows.parquet"

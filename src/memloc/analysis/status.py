@@ -84,17 +84,20 @@ def p_above(accuracy: float, n: int, rate: float) -> float:
     return float(binomtest(round(accuracy * n), n, rate, alternative="greater").pvalue)
 
 
-def cell_status(perturbed: pd.DataFrame, normal: pd.DataFrame, validation_labels: pd.Series) -> CellStatus:
-    """The status of a cell from the traces of its two arms (``tables.TRACE``) and its validation labels.
+def cell_status(perturbed: pd.DataFrame, normal: pd.DataFrame, rows: int, majority: float) -> CellStatus:
+    """The status of a cell from the traces of its two arms (``tables.TRACE``).
+
+    Args:
+        rows: number of validation examples.
+        majority: their ``majority_rate``.
 
     Raises:
-        MemlocError: if a trace lacks a score, or the arms and labels do not have the same validation examples.
+        MemlocError: if a trace lacks a score, or the arms were not judged on that many validation examples.
     """
     validation, n = last_score(perturbed, "validation", "all")
     normal_accuracy, n_normal = last_score(normal, "validation", "all")
-    if not n == n_normal == len(validation_labels):
-        raise MemlocError("validation examples", (n, n_normal, len(validation_labels)), "the same number everywhere")
-    majority = majority_rate(validation_labels)
+    if not n == n_normal == rows:
+        raise MemlocError("validation examples", (n, n_normal, rows), "the same number everywhere")
     return CellStatus(
         epochs=int(perturbed["epoch"].max()),
         noisy=last_score(perturbed, "train", "noisy")[0],

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from memloc import tables
 from memloc.analysis.layers import (
     Window,
     attainable_range,
@@ -20,7 +19,7 @@ from memloc.analysis.layers import (
 from memloc.analysis.status import last_score
 
 if TYPE_CHECKING:
-    from memloc.pipeline import Experiment
+    from memloc.analysis.numbers import Numbers
 
 COLUMNS = ["run", "task", "model", "seed", "technique", "metric", "layer", "value", "n"]
 FORGOTTEN = 0.1  # accuracy on noisy examples that counts as 90 % forgotten
@@ -80,24 +79,24 @@ def _whole(
     return single + [(name, layer, float(v)) for name, values in curves for layer, v in enumerate(values, start=1)]
 
 
-def swapping_summary(experiment: Experiment) -> pd.DataFrame:
+def swapping_summary(numbers: Numbers) -> pd.DataFrame:
     """The summary that ``memloc.claims.judge_all`` takes, as far as training and swapping provide it.
 
-    Every cell of the profile is in it, memorised or not: the claims' own requirements leave cells out.
+    Every cell there is is in it, memorised or not: the claims' own requirements leave cells out.
 
     Returns:
         ``run, task, model, seed, technique, metric, layer, value, n``; ``run`` is the key of the swapping rows.
     """
-    frames = list(_cells(experiment))
+    frames = list(_cells(numbers))
     return pd.concat(frames, ignore_index=True)[COLUMNS] if frames else pd.DataFrame(columns=COLUMNS)
 
 
-def _cells(experiment: Experiment) -> Iterator[pd.DataFrame]:
+def _cells(numbers: Numbers) -> Iterator[pd.DataFrame]:
     from memloc.models.catalogue import get_model
 
-    for cell, artefact in experiment.iterate_rows("swapping"):
+    for cell in numbers.cells():
         num_layers = get_model(cell.model).layers
-        trace = tables.read(experiment.checkpoint(cell, "perturbed").file("trace.parquet"), tables.TRACE)
-        rows = tables.read(artefact.file("rows.parquet"), tables.ROWS)
-        parts = [training_summary(trace, num_layers), swapping_metrics(rows, num_layers)]
-        yield pd.concat([p.astype({"layer": "Float64"}) for p in parts]).assign(run=artefact.key, **cell._asdict())
+        rows = numbers.rows(cell, "swapping")
+        parts = [training_summary(numbers.trace(cell, "perturbed"), num_layers), swapping_metrics(rows, num_layers)]
+        run = rows["run_key"].iloc[0]
+        yield pd.concat([p.astype({"layer": "Float64"}) for p in parts]).assign(run=run, **cell._asdict())

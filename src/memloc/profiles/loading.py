@@ -148,6 +148,19 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
     ).checked()
 
 
+def profile_content(profile: Profile) -> dict[str, Any]:
+    """Every setting of a profile, written out: ``parse_profile`` makes the same profile of it."""
+    runs = profile.models.items()
+    content = dataclasses.asdict(profile) | {
+        "models": {model: {"seeds": list(run.seeds), **dataclasses.asdict(run.training)} for model, run in runs},
+        "seeds": sorted({seed for run in profile.models.values() for seed in run.seeds}),
+        "tasks": list(profile.tasks),
+        "extra_arms": list(profile.extra_arms),
+    }
+    del content["name"]
+    return content
+
+
 def _model_run(
     profile: str, model: str, seeds: Sequence[int], training: Mapping[str, Any], own: Mapping[str, Any]
 ) -> ModelRun:

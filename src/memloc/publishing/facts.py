@@ -32,7 +32,7 @@ def where(place: Place) -> str:
 
 def study_facts(study: Study) -> dict[str, str]:
     """What is run: profile, tasks, models, sizes, noise."""
-    profile = study.experiment.profile
+    profile = study.profile
     sizes = [len(study.experiment.dataset(task).train) for task in profile.tasks]
     return {
         "profile": profile.name,
@@ -92,7 +92,7 @@ def swapping_facts(swapping: Swapping) -> dict[str, str]:
         "measured": str(len(swapping.places)),
         "counted": str(len(places)),
         "note": "This is what they say" if places else "So nothing can be concluded, and what follows is empty",
-        "resamples": f"{swapping.study.experiment.profile.resamples:,}",
+        "resamples": f"{swapping.study.profile.resamples:,}",
         **dict.fromkeys(("lowest", "highest", "attainable", "single", "clean"), NONE),
         **dict.fromkeys(("below", "above", "open", "half", "spared"), "0"),
         "spread": _spread(swapping),
@@ -130,9 +130,9 @@ def _spread(swapping: Swapping) -> str:
     Depth is taken relative to the attainable range, so that models with different numbers of layers can be averaged;
     only tasks that count for every model take part, since averages over different models would not compare.
     """
-    models = list(swapping.study.experiment.profile.models)
+    models = list(swapping.study.profile.models)
     counted = set(swapping.counted)
-    tasks = [t for t in swapping.study.experiment.profile.tasks if all((t, m) in counted for m in models)]
+    tasks = [t for t in swapping.study.profile.tasks if all((t, m) in counted for m in models)]
     if len(tasks) < 2 or len(models) < 2:
         return "this cannot be told here, because it takes two models and two tasks that count for each of them"
     found = [[swapping.places[t, m] for m in models] for t in tasks]

@@ -123,7 +123,7 @@ def class_sizes(study: Study) -> Drawn:
     """Training examples of each class, one panel a task."""
     import matplotlib.pyplot as plt
 
-    tasks = sort_tasks(study.experiment.profile.tasks)
+    tasks = sort_tasks(study.profile.tasks)
     classes = {task: study.experiment.dataset(task).report["train"]["classes"] for task in tasks}
     figure, panels = _tiles(len(tasks), 0.16 * max(map(len, classes.values())) + 0.75)
     for panel, task in zip(panels, tasks, strict=False):
@@ -143,7 +143,7 @@ def class_sizes(study: Study) -> Drawn:
 
 def noisy_pairs(study: Study) -> Drawn:
     """How many examples of one class were given the label of another: a matrix a task, with the counts written in."""
-    tasks = sort_tasks(study.experiment.profile.tasks)
+    tasks = sort_tasks(study.profile.tasks)
     figure, panels = _tiles(len(tasks), 1.9, shared=False)
     told = []
     for panel, task in zip(panels, tasks, strict=False):

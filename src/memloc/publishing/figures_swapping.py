@@ -24,7 +24,7 @@ def _layers(model: str) -> int:
 
 
 def _panels(swapping: Swapping, height: float, **shared: Any) -> Grid:
-    profile = swapping.study.experiment.profile
+    profile = swapping.study.profile
     found = grid(profile.tasks, list(profile.models), height, sharex="col", **shared)
     for (task, model), panel in found.panels.items():
         last = _layers(model)
@@ -122,7 +122,7 @@ def centres(swapping: Swapping) -> Drawn:
     attainable range shaded."""
     import matplotlib.pyplot as plt
 
-    profile = swapping.study.experiment.profile
+    profile = swapping.study.profile
     tasks, models = sort_tasks(profile.tasks), sort_models(profile.models)
     depths = sorted({_layers(model) for model in models})
     size = (WIDTH, len(depths) * (0.42 * len(tasks) + 0.7) + 0.7)
@@ -137,7 +137,7 @@ def centres(swapping: Swapping) -> Drawn:
 
 def _centre_panel(panel: Axes, swapping: Swapping, tasks: list[str], models: list[str], depth: int) -> None:
     """Tasks from top to bottom, the models of one task a little apart."""
-    all_models = sort_models(swapping.study.experiment.profile.models)
+    all_models = sort_models(swapping.study.profile.models)
     low, high = _bounds(depth)
     panel.axvspan(low, high, color=FAINT, alpha=0.18, linewidth=0)
     panel.axvline((depth + 1) / 2, color=INK, linewidth=0.9, linestyle=":")

@@ -94,8 +94,8 @@ def validation_curves(training: Training) -> Drawn:
 
 
 def _empty(training: Training) -> Grid:
-    models = training.study.experiment.profile.models
-    figure, panels = grid(training.study.experiment.profile.tasks, list(models))
+    models = training.study.profile.models
+    figure, panels = grid(training.study.profile.tasks, list(models))
     for panel in panels.values():
         panel.set_ylim(-0.04, 1.04)
         panel.set_yticks([0, 0.5, 1])

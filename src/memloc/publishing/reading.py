@@ -1,6 +1,7 @@
 """What a chapter calls to get its data: a study from its parameters, then training or swapping of all its cells.
 
-Everything comes through ``Experiment``: found in the store, or computed once and kept there.
+A study is an experiment (found in the store, or computed once and kept there) or a released run. What follows does not
+care which.
 """
 
 from __future__ import annotations
@@ -11,20 +12,65 @@ from functools import cached_property
 
 import pandas as pd
 
-from memloc import tables
 from memloc.analysis.intervals import Localisation, localise
+from memloc.analysis.numbers import Computed, Numbers
 from memloc.analysis.status import cell_status
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
-from memloc.profiles import load_profile
+from memloc.profiles import Profile, load_profile
+from memloc.publishing import project_root
 from memloc.publishing.style import sort_models, sort_tasks
+from memloc.released import MANIFEST, Release, read_release
 
 CELL = ["task", "model", "seed"]
 Place = tuple[str, str]  # a task and a model: a panel of a figure
 
 
+class AnyStudy:
+    """What was run and what it is; the two kinds of study below say where its numbers come from."""
+
+    @property
+    def numbers(self) -> Numbers:
+        """Where all numbers come from."""
+        raise NotImplementedError
+
+    @property
+    def profile(self) -> Profile:
+        """What was run."""
+        return self.numbers.profile
+
+    @property
+    def generated(self) -> bool:
+        """Whether the texts are generated."""
+        return self.profile.source == "generated"
+
+    @property
+    def random_models(self) -> list[str]:
+        """The models that start from random weights."""
+        return [name for name in self.profile.models if not get_model(name).pretrained]
+
+    @property
+    def evidence(self) -> bool:
+        """Whether results say something about natural language and pre-trained models."""
+        return not self.generated and not self.random_models
+
+    @property
+    def origin(self) -> str:
+        """Where the results come from, in one sentence for captions and prose."""
+        texts = "Generated tasks" if self.generated else f"Real tasks (source: {self.profile.source})"
+        models, random = self.profile.models, self.random_models
+        kinds = {0: "pre-trained models", len(models): "models with random initial weights"}
+        return f"{texts}; {kinds.get(len(random), 'some models with random initial weights')}."
+
+    @property
+    def mark(self) -> str:
+        """A mark for prose (HTML) where something is generated or random; empty for real data and models."""
+        words = ["generated tasks"] * self.generated + ["random initial weights"] * bool(self.random_models)
+        return f'<span class="memloc-generated">{", ".join(words)}</span>' if words else ""
+
+
 @dataclass(frozen=True)
-class Study:
+class Study(AnyStudy):
     """An experiment and the command that computes the same.
 
     Attributes:
@@ -36,37 +82,50 @@ class Study:
     command: str
 
     @property
-    def generated(self) -> bool:
-        """Whether the texts are generated."""
-        return self.experiment.profile.source == "generated"
-
-    @property
-    def random_models(self) -> list[str]:
-        """The models that start from random weights."""
-        return [name for name in self.experiment.profile.models if not get_model(name).pretrained]
-
-    @property
-    def evidence(self) -> bool:
-        """Whether results say something about natural language and pre-trained models."""
-        return not self.generated and not self.random_models
-
-    @property
-    def origin(self) -> str:
-        """Where the results come from, in one sentence for captions and prose."""
-        texts = "Generated tasks" if self.generated else f"Real tasks (source: {self.experiment.profile.source})"
-        models, random = self.experiment.profile.models, self.random_models
-        kinds = {0: "pre-trained models", len(models): "models with random initial weights"}
-        return f"{texts}; {kinds.get(len(random), 'some models with random initial weights')}."
-
-    @property
-    def mark(self) -> str:
-        """A mark for prose (HTML) where something is generated or random; empty for real data and models."""
-        words = ["generated tasks"] * self.generated + ["random initial weights"] * bool(self.random_models)
-        return f'<span class="memloc-generated">{", ".join(words)}</span>' if words else ""
+    def numbers(self) -> Numbers:
+        return Computed(self.experiment)
 
     def made(self, label: str) -> str:
         """For the end of a caption: origin, command, and where the keys are; ``label`` is that section's."""
         return f"**{self.origin}** Data: `{self.command}`; keys: {{ref}}`{label}`."
+
+
+@dataclass(frozen=True)
+class ReleasedStudy(AnyStudy):
+    """A released run, read without data, models or store.
+
+    Attributes:
+        release: where all numbers come from.
+        folder: its folder, as seen from the root of the book.
+    """
+
+    release: Release
+    folder: str
+
+    @property
+    def numbers(self) -> Numbers:
+        return self.release
+
+    @property
+    def command(self) -> str:
+        """Makes the same, where data and models are."""
+        run = f"--profile {self.profile.name}"
+        return f"memloc run {run} && memloc results {run} --release {self.folder}"
+
+    @property
+    def made(self) -> str:
+        """For the end of a caption: origin, command, and where the keys are."""
+        return f"**{self.origin}** Data: `{self.command}`; keys: `{self.folder}/{MANIFEST}`."
+
+
+def open_release(name: str = "small") -> ReleasedStudy | None:
+    """The released run of that name in ``results/`` of the book's folder; None if there is none.
+
+    Raises:
+        MemlocError: if it is there but altered, incomplete, or of another version.
+    """
+    folder = project_root() / "results" / name
+    return ReleasedStudy(read_release(folder), f"results/{name}") if folder.exists() else None
 
 
 def open_study(
@@ -109,23 +168,23 @@ class Training:
         status: one row a cell: ``task, model, seed``, the fields of ``CellStatus``, ``memorised`` and ``learnt``.
     """
 
-    study: Study
+    study: AnyStudy
     traces: pd.DataFrame
     status: pd.DataFrame
 
 
-def read_training(study: Study, arms: Sequence[str] | None = None) -> Training:
-    """Traces and status of every cell; what the store lacks is trained now.
+def read_training(study: AnyStudy, arms: Sequence[str] | None = None) -> Training:
+    """Traces and status of every cell; what the store of an experiment lacks is trained now.
 
     Args:
         arms: beside ``perturbed`` and ``normal``; the profile's extra arms by default.
     """
-    experiment, traces, status = study.experiment, [], []
-    wanted = dict.fromkeys(("perturbed", "normal", *(experiment.profile.extra_arms if arms is None else arms)))
-    for cell in experiment.cells():
-        found = {arm: _trace(experiment, cell, arm) for arm in wanted}
+    numbers, traces, status = study.numbers, [], []
+    wanted = dict.fromkeys(("perturbed", "normal", *(study.profile.extra_arms if arms is None else arms)))
+    for cell in numbers.cells():
+        found = {arm: numbers.trace(cell, arm) for arm in wanted}
         traces += [trace.assign(arm=arm, **cell._asdict()) for arm, trace in found.items()]
-        now = cell_status(found["perturbed"], found["normal"], experiment.dataset(cell.task).validation["label"])
+        now = cell_status(found["perturbed"], found["normal"], *numbers.held_out(cell))
         status.append({**cell._asdict(), **asdict(now), "memorised": now.memorised, "learnt": now.learnt})
     return Training(study, pd.concat(traces, ignore_index=True), _in_order(pd.DataFrame(status)))
 
@@ -136,10 +195,6 @@ def _in_order(status: pd.DataFrame) -> pd.DataFrame:
     models = {name: place for place, name in enumerate(sort_models(set(status["model"])))}
     keys = status.assign(task=status["task"].map(tasks), model=status["model"].map(models))[CELL]
     return status.loc[keys.sort_values(CELL).index].reset_index(drop=True)
-
-
-def _trace(experiment: Experiment, cell: CellId, arm: str) -> pd.DataFrame:
-    return tables.read(experiment.checkpoint(cell, arm).file("trace.parquet"), tables.TRACE)
 
 
 @dataclass(frozen=True)
@@ -153,7 +208,7 @@ class Swapping:
         places: (task, model) to where it memorises, from its memorised seeds; without one, it is not there.
     """
 
-    study: Study
+    study: AnyStudy
     status: pd.DataFrame
     rows: pd.DataFrame
     places: dict[Place, Localisation]
@@ -171,19 +226,18 @@ class Swapping:
         return [place for place in self.all_places if place in self.places and learnt[place]]
 
 
-def read_swapping(study: Study) -> Swapping:
-    """Swapping of every cell, localised; what the store lacks is trained and swapped now.
+def read_swapping(study: AnyStudy) -> Swapping:
+    """Swapping of every cell, localised; what the store of an experiment lacks is trained and swapped now.
 
     Cells are asked for from the last. The chapter on training goes from the first: two chapters that start together
     share the work, where two that go the same way would wait for one another.
     """
-    experiment = study.experiment
-    found = {cell: experiment.rows(cell, "swapping") for cell in reversed(experiment.cells())}
-    rows = [tables.read(artefact.file("rows.parquet"), tables.ROWS) for artefact in found.values()]
+    numbers = study.numbers
+    rows = [numbers.rows(cell, "swapping") for cell in reversed(numbers.cells())]
     status = read_training(study, arms=()).status
     outcomes: dict[Place, dict[int, pd.DataFrame]] = {}
     for task, model, seed in status.loc[status["memorised"], CELL].itertuples(index=False):
-        file = found[CellId(task, model, seed)].file("outcomes.parquet")
-        outcomes.setdefault((task, model), {})[seed] = tables.read(file, tables.OUTCOMES)
-    places = {place: localise(seeds, experiment.profile.resamples) for place, seeds in outcomes.items()}
+        of_cell = numbers.outcomes(CellId(task, model, seed), "swapping")
+        outcomes.setdefault((task, model), {})[seed] = of_cell
+    places = {place: localise(seeds, study.profile.resamples) for place, seeds in outcomes.items()}
     return Swapping(study, status, pd.concat(rows, ignore_index=True), places)

@@ -36,7 +36,7 @@ def show_table(frame: pd.DataFrame) -> Any:
 def task_table(study: Study) -> pd.DataFrame:
     """The study's tasks: what they are, how many rows are used, where they come from."""
     rows = []
-    for name in sort_tasks(study.experiment.profile.tasks):
+    for name in sort_tasks(study.profile.tasks):
         spec, data = get_task(name), study.experiment.dataset(name)
         rows.append(
             {
@@ -45,7 +45,7 @@ def task_table(study: Study) -> pd.DataFrame:
                 "group": spec.group,
                 "classes": len(data.labels),
                 **{split: len(getattr(data, split)) for split in ("train", "validation", "test")},
-                "source": study.experiment.profile.source,
+                "source": study.profile.source,
                 "licence": spec.licence,
                 "warning": spec.warning or "",
             }
@@ -103,7 +103,7 @@ def example_table(study: Study, show_warned: bool = False, per_task: int = 2) ->
         per_task: examples of each task.
     """
     rows = []
-    for name in sort_tasks(study.experiment.profile.tasks):
+    for name in sort_tasks(study.profile.tasks):
         spec, data = get_task(name), study.experiment.dataset(name)
         for parts, label in data.train[["parts", "label"]].head(per_task).itertuples(index=False):
             text = " | ".join(parts)
@@ -116,9 +116,9 @@ def example_table(study: Study, show_warned: bool = False, per_task: int = 2) ->
 def perturbation_table(study: Study) -> pd.DataFrame:
     """What the perturbation did to each task, counted in the data themselves, and what must be 0."""
     rows = []
-    for name in sort_tasks(study.experiment.profile.tasks):
+    for name in sort_tasks(study.profile.tasks):
         data = study.experiment.dataset(name)
-        train, rate = data.train, study.experiment.profile.data.noise_rate
+        train, rate = data.train, study.profile.data.noise_rate
         noisy = train[train["group"] == "noisy"]
         by_rule = sum(int(rate * n) for n in train["label"].value_counts())
         held_out = pd.concat([data.validation, data.test])
@@ -141,7 +141,7 @@ def perturbation_table(study: Study) -> pd.DataFrame:
 def index_table(study: Study, task: str | None = None, rows: int = 4) -> pd.DataFrame:
     """The first clean and the first noisy rows of a task's index table: which example, its label, the label it was
     given. No texts."""
-    data = study.experiment.dataset(task or sort_tasks(study.experiment.profile.tasks)[0])
+    data = study.experiment.dataset(task or sort_tasks(study.profile.tasks)[0])
     return data.train[tables.INDEX.names].groupby("group").head(rows).sort_index()
 
 

@@ -57,10 +57,10 @@ def claims_table(swapping: Swapping) -> pd.DataFrame:
     Findings are about natural language and pre-trained models. Rows of generated tasks or of models with random
     weights are no evidence for or against them, so they are not given to the rules.
     """
-    summary = swapping_summary(swapping.study.experiment)
+    summary = swapping_summary(swapping.study.numbers)
     real = summary["task"].map(lambda t: get_task(t).group != "generated").astype(bool)
     trained = summary["model"].map(lambda m: get_model(m).pretrained).astype(bool)
-    real &= swapping.study.experiment.profile.source != "generated"
+    real &= swapping.study.profile.source != "generated"
     verdicts = judge_all(summary[real & trained]).query("not superseded").set_index("claim")
     provided = {"swapping", "training"}
     relevant = [c for c in load_claims().claims if {technique for technique, _ in c.needs} <= provided]

@@ -1,0 +1,73 @@
+"""The numbers of finished cells, wherever they lie: computed here, or read from a released run.
+
+Figures, tables and claims ask for numbers through this one door and cannot tell the two apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import pandas as pd
+
+from memloc import tables
+from memloc.analysis.status import majority_rate
+from memloc.pipeline import CellId, Experiment
+from memloc.profiles import Profile
+
+
+class HeldOut(NamedTuple):
+    """The validation examples of a task: how many, and the share of their most frequent class."""
+
+    rows: int
+    majority: float
+
+
+class Numbers(Protocol):
+    """What both ways can tell."""
+
+    @property
+    def profile(self) -> Profile:
+        """What was run."""
+
+    def cells(self) -> list[CellId]:
+        """The cells there are numbers of."""
+
+    def trace(self, cell: CellId, arm: str) -> pd.DataFrame:
+        """How an arm was trained (``tables.TRACE``)."""
+
+    def rows(self, cell: CellId, technique: str) -> pd.DataFrame:
+        """The tidy rows of a technique (``tables.ROWS``)."""
+
+    def outcomes(self, cell: CellId, technique: str) -> pd.DataFrame:
+        """Right or wrong, by window and example (``tables.OUTCOMES``)."""
+
+    def held_out(self, cell: CellId) -> HeldOut:
+        """The validation examples."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """The numbers of an experiment: what the store lacks is trained and measured now."""
+
+    experiment: Experiment
+
+    @property
+    def profile(self) -> Profile:
+        return self.experiment.profile
+
+    def cells(self) -> list[CellId]:
+        return self.experiment.cells()
+
+    def trace(self, cell: CellId, arm: str) -> pd.DataFrame:
+        return tables.read(self.experiment.checkpoint(cell, arm).file("trace.parquet"), tables.TRACE)
+
+    def rows(self, cell: CellId, technique: str) -> pd.DataFrame:
+        return tables.read(self.experiment.rows(cell, technique).file("rows.parquet"), tables.ROWS)
+
+    def outcomes(self, cell: CellId, technique: str) -> pd.DataFrame:
+        return tables.read(self.experiment.rows(cell, technique).file("outcomes.parquet"), tables.OUTCOMES)
+
+    def held_out(self, cell: CellId) -> HeldOut:
+        labels = self.experiment.dataset(cell.task).validation["label"]
+        return HeldOut(len(labels), majority_rate(labels))

@@ -1,0 +1,131 @@
+"""A released run: the numbers of a profile's cells in one small folder that needs no data, model or GPU to be read.
+
+It holds three tables and a manifest: numbers only, no texts, no class names, nothing of the machine but the device.
+``releasing.py`` writes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from memloc import tables
+from memloc.analysis.numbers import HeldOut
+from memloc.config import canonical_json
+from memloc.disk import explained
+from memloc.errors import MemlocError
+from memloc.manifest import digest
+from memloc.pipeline import CellId
+from memloc.profiles import Profile
+from memloc.profiles.loading import parse_profile
+
+FORMAT = 1  # of folder and manifest; tables have a version of their own
+MANIFEST = "manifest.json"
+FILES: dict[str, pa.Schema] = {
+    "rows.parquet": tables.ROWS,
+    "outcomes.parquet": tables.RELEASED_OUTCOMES,
+    "traces.parquet": tables.RELEASED_TRACES,
+}
+CELL = ["task", "model", "seed"]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A released run; it answers like ``analysis.numbers.Numbers``.
+
+    Attributes:
+        profile: what was run, with all its settings.
+        manifest: keys, counts and circumstances of every cell, and the cells that are missing.
+        tables: the three tables by file name.
+    """
+
+    profile: Profile
+    manifest: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+
+    @cached_property
+    def _entries(self) -> dict[CellId, dict[str, Any]]:
+        return {CellId(*(entry[name] for name in CELL)): entry for entry in self.manifest["cells"]}
+
+    @property
+    def missing(self) -> list[CellId]:
+        """Cells of the profile that were not finished when it was released."""
+        return [CellId(*(entry[name] for name in CELL)) for entry in self.manifest["missing"]]
+
+    def cells(self) -> list[CellId]:
+        return list(self._entries)
+
+    def trace(self, cell: CellId, arm: str) -> pd.DataFrame:
+        return self._of("traces.parquet", cell, {"arm": arm})[tables.TRACE.names]
+
+    def rows(self, cell: CellId, technique: str) -> pd.DataFrame:
+        return self._of("rows.parquet", cell, {"technique": technique})
+
+    def outcomes(self, cell: CellId, technique: str) -> pd.DataFrame:
+        return self._of("outcomes.parquet", cell, {"technique": technique})[tables.OUTCOMES.names]
+
+    def held_out(self, cell: CellId) -> HeldOut:
+        return HeldOut(**self._entry(cell)["dataset"]["validation"])
+
+    def _entry(self, cell: CellId) -> dict[str, Any]:
+        if cell not in self._entries:
+            raise MemlocError(f"cell of the released run {self.profile.name}", str(cell), map(str, self._entries))
+        return self._entries[cell]
+
+    def _of(self, name: str, cell: CellId, more: Mapping[str, str]) -> pd.DataFrame:
+        self._entry(cell)
+        frame = self.tables[name]
+        chosen = pd.Series(True, index=frame.index)
+        for column, value in {**cell._asdict(), **more}.items():
+            chosen &= frame[column] == value
+        if not chosen.any():
+            raise MemlocError(f"{name} of the released run", f"{cell}, {more}", "what the profile asked for")
+        return frame[chosen].reset_index(drop=True)
+
+
+def read_release(folder: Path | str) -> Release:
+    """A released run, after every byte was checked against its manifest.
+
+    Raises:
+        MemlocError: if a file is missing or altered, or of another version.
+    """
+    folder = Path(folder)
+    manifest = _read_manifest(folder / MANIFEST)
+    found = {}
+    for name, schema in FILES.items():
+        path, told = folder / name, manifest["tables"][name]
+        with explained(path):
+            whole = path.is_file() and path.stat().st_size == told["size"] and digest(path) == told["sha256"]
+        if not whole:
+            raise MemlocError("file of a released run", str(path), f"the file of {told['size']} bytes in its manifest")
+        found[name] = tables.read(path, schema)
+    return Release(parse_profile(manifest["profile_name"], manifest["profile"]), manifest, found)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        made_by = "memloc results --release FOLDER"
+        raise MemlocError("released run", str(path.parent), f"a folder with a {MANIFEST}: {made_by}")
+    try:
+        manifest = json.loads(path.read_bytes())
+        version, told = manifest["format"], manifest.pop("sha256")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MemlocError("manifest of a released run", str(path), "the manifest as it was written") from error
+    if version != FORMAT:
+        raise MemlocError(f"format of the released run {path.parent}", version, f"{FORMAT}, which this memloc reads")
+    if told != seal(manifest):
+        raise MemlocError("manifest of a released run", str(path), "the manifest as it was written")
+    return dict(manifest)
+
+
+def seal(manifest: Mapping[str, Any]) -> str:
+    """The SHA-256 that the manifest itself carries."""
+    return hashlib.sha256(canonical_json(manifest).encode()).hexdigest()

@@ -1,0 +1,147 @@
+"""Write a released run (``released.py``) from the store. The same store gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from memloc import tables
+from memloc.analysis.status import majority_rate
+from memloc.disk import explained
+from memloc.errors import MemlocError
+from memloc.manifest import digest, json_bytes
+from memloc.pipeline import CellId, Experiment
+from memloc.profiles.loading import profile_content
+from memloc.released import FILES, FORMAT, MANIFEST, seal
+from memloc.store import Artefact
+
+TOLD = ("started", "seconds", "device", "threads", "versions", "git")  # of a sidecar; not its host and platform
+
+
+def release(experiment: Experiment, folder: Path | str) -> Path:
+    """Write the numbers of every finished cell of the profile; nothing is computed.
+
+    A release that is there is replaced as a whole, or stays as it is if anything fails.
+
+    Raises:
+        MemlocError: if no cell is finished, or the folder holds something else than a release.
+    """
+    folder = Path(os.path.abspath(folder))
+    _refuse_other(folder)
+    frames: dict[str, list[pd.DataFrame]] = {name: [] for name in FILES}
+    cells, missing = [], []
+    for cell in experiment.cells():
+        parts = _found(experiment, cell)
+        lacking = sorted(name for name, artefact in parts.items() if artefact is None)
+        if lacking:
+            missing.append({**cell._asdict(), "lacks": lacking})
+        else:
+            whole = {name: artefact for name, artefact in parts.items() if artefact is not None}
+            cells.append(_entry(cell, whole))
+            _collect(cell, whole, frames)
+    if not cells:
+        raise MemlocError("results", experiment.profile.name, "a profile that was run: memloc run --profile ...")
+    manifest = {
+        "format": FORMAT,
+        "profile_name": experiment.profile.name,
+        "profile": profile_content(experiment.profile),
+        "cells": cells,
+        "missing": missing,
+    }
+    joined = {
+        name: pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=FILES[name].names)
+        for name, found in frames.items()
+    }
+    with explained(folder):
+        _put(folder, manifest, joined)
+    return folder
+
+
+def _refuse_other(folder: Path) -> None:
+    """Only a release may be replaced: whatever else is there is somebody's work."""
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()) or there - {MANIFEST, *FILES}:
+        raise MemlocError("folder to release to", str(folder), "a name that is free, or the folder of a release")
+
+
+def _found(experiment: Experiment, cell: CellId) -> dict[str, Artefact | None]:
+    """Everything a finished cell has in the store, by name; None for what is not there."""
+    store, profile = experiment.store, experiment.profile
+    rows = {name: experiment.technique_config(cell, name) for name in profile.techniques}
+    arms = {arm: None for config in rows.values() for arm in config["arms"]} | dict.fromkeys(profile.extra_arms)
+    found = {"dataset": store.find("dataset", experiment.dataset_config(cell.task))}
+    found |= {arm: store.find("checkpoint", experiment.checkpoint_config(cell, arm)) for arm in arms}
+    return found | {name: store.find("rows", config) for name, config in rows.items()}
+
+
+def _entry(cell: CellId, parts: Mapping[str, Artefact]) -> dict[str, Any]:
+    """What the manifest says of a cell."""
+    entry: dict[str, Any] = {**cell._asdict(), "checkpoints": {}, "rows": {}}
+    for name, artefact in parts.items():
+        made = {key: artefact.sidecar[key] for key in TOLD if key in artefact.sidecar}
+        if artefact.kind == "dataset":
+            entry["dataset"] = {"key": artefact.key, **_counts(artefact)}
+        elif artefact.kind == "checkpoint":
+            summary = json.loads(artefact.file("summary.json").read_bytes())
+            told = {key: summary[key] for key in ("epochs_run", "memorised_epoch")}
+            entry["checkpoints"][name] = {"key": artefact.key, **told, "made": made}
+        else:
+            entry["rows"][name] = {"key": artefact.key, "settings": artefact.config["settings"], "made": made}
+    return entry
+
+
+def _counts(dataset: Artefact) -> dict[str, Any]:
+    """Numbers of examples and classes; no text and no name leaves the data set."""
+    index = tables.read(dataset.file("index.parquet"), tables.INDEX)
+    labels = tables.read(dataset.file("validation.parquet"), tables.SPLIT)["label"]
+    return {
+        "classes": len(json.loads(dataset.file("facts.json").read_bytes())["labels"]),
+        "train": len(index),
+        "noisy": int((index["group"] == "noisy").sum()),
+        "validation": {"rows": len(labels), "majority": majority_rate(labels)},
+    }
+
+
+def _collect(cell: CellId, parts: Mapping[str, Artefact], frames: Mapping[str, list[pd.DataFrame]]) -> None:
+    """Add a cell's tables to the release's."""
+    whose = cell._asdict()
+    for name, artefact in parts.items():
+        if artefact.kind == "checkpoint":
+            trace = tables.read(artefact.file("trace.parquet"), tables.TRACE)
+            frames["traces.parquet"].append(trace.assign(**whose, arm=name))
+        if artefact.kind == "rows":
+            frames["rows.parquet"].append(tables.read(artefact.file("rows.parquet"), tables.ROWS))
+            if "outcomes.parquet" in artefact.files:
+                outcomes = tables.read(artefact.file("outcomes.parquet"), tables.OUTCOMES)
+                frames["outcomes.parquet"].append(outcomes.assign(**whose, technique=name))
+
+
+def _put(folder: Path, manifest: dict[str, Any], joined: Mapping[str, pd.DataFrame]) -> None:
+    """Write everything beside the folder, then exchange the two; what was there goes last."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    old = partial.with_name(f"{partial.name}.old")
+    try:
+        manifest["tables"] = {}
+        for name, frame in joined.items():
+            tables.write(frame, FILES[name], partial / name)
+            manifest["tables"][name] = {"sha256": digest(partial / name), "size": (partial / name).stat().st_size}
+        (partial / MANIFEST).write_bytes(json_bytes({**manifest, "sha256": seal(manifest)}))
+        partial.chmod(0o755)  # mkdtemp's folders are the owner's alone
+        if folder.exists():
+            os.rename(folder, old)
+        os.rename(partial, folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            os.rename(old, folder)
+        raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
