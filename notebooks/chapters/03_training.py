@@ -18,14 +18,14 @@ device = "auto"
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
 
-from memloc.publishing import facts, figures_training, tabulate
+from memloc.publishing import facts, figures_training, real, tabulate
 from memloc.publishing.reading import open_study, read_training
 from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
-training = read_training(study)
-facts.glue_all("training", facts.study_facts(study) | facts.training_facts(training))
+training, released = read_training(study), real.open_training("small")
+facts.glue_all("training", facts.study_facts(study) | facts.training_facts(training) | real.run_facts(released))
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -97,6 +97,17 @@ tabulate.show_table(tabulate.status_table(training))
 # All accuracies in the table are shares at the last epoch. *Noisy* and *clean* are training examples of the perturbed
 # arm, judged by the label they were given.
 #
+# ## On real data
+#
+# The run of this copy is one thing; results on real data that are stored with the book are another, and this is how
+# their cells were trained. {glue:text}`training-real` {glue:text}`training-real-cells`
+#
+# {glue:text}`training-real-settings`
+
+# %% tags=["hide-input"]
+real.show_numbers(released, tabulate.status_table)
+
+# %% [markdown]
 # ## Take-away
 #
 # - {glue:text}`training-memorised` of {glue:text}`training-cells` cells memorised their wrong labels, and

@@ -74,6 +74,11 @@ def attainable_range(windows: Sequence[Window], num_layers: int) -> tuple[float,
     return ends[0], ends[1]
 
 
+def relative_depth(mcog: np.ndarray | float, bounds: tuple[float, float]) -> np.ndarray:
+    """An M-CoG along its attainable range: 0 is memory wholly in layer 1, 1 wholly in layer L, whatever L is."""
+    return (np.asarray(mcog) - bounds[0]) / (bounds[1] - bounds[0])
+
+
 def window_accuracy(rows: pd.DataFrame, group: str = "noisy") -> tuple[list[Window], np.ndarray]:
     """Windows and their accuracies [W] from the tidy rows of one cell.
 

@@ -100,13 +100,13 @@ def check_parameters(chapters: Iterable[Chapter], parameters: Mapping[str, Any])
             raise unknown_name("chapter parameter", name, known)
 
 
-def package_digest() -> str:
-    """A hash over every file of this package: code, catalogues, profiles, claims."""
-    root = Path(__file__).resolve().parent.parent
+def package_digest(*more: Path) -> str:
+    """A hash over every file of this package (code, catalogues, profiles, claims) and of more folders, if there."""
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + file_hash(path).encode())
+    for root in (Path(__file__).resolve().parent.parent, *more):
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(path.relative_to(root).as_posix().encode() + b"\0" + file_hash(path).encode())
     return digest.hexdigest()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from memloc.analysis.layers import relative_depth
 from memloc.analysis.status import ALPHA, MEMORISED
 from memloc.publishing.figures import listed, model_title
 from memloc.publishing.reading import Place, Study, Swapping, Training
@@ -136,9 +137,7 @@ def _spread(swapping: Swapping) -> str:
     if len(tasks) < 2 or len(models) < 2:
         return "this cannot be told here, because it takes two models and two tasks that count for each of them"
     found = [[swapping.places[t, m] for m in models] for t in tasks]
-    depth = np.array(
-        [[(float(p.mcog.value) - p.bounds[0]) / (p.bounds[1] - p.bounds[0]) for p in row] for row in found]
-    )
+    depth = np.array([[float(relative_depth(p.mcog.value, p.bounds)) for p in row] for row in found])
     return (
         f"tasks differ by {np.ptp(depth.mean(axis=1)):.2f} (models averaged) and models by "
         f"{np.ptp(depth.mean(axis=0)):.2f} (tasks averaged), over the {len(tasks)} tasks that count for every model"

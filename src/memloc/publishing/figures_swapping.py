@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from memloc.analysis.intervals import Interval, Localisation
+from memloc.analysis.study import Published, published
 from memloc.models.catalogue import get_model
 from memloc.publishing.figures import SMALL, WIDTH, Drawn, Grid, grid, legend_above, model_title, name_axes, note
 from memloc.publishing.reading import Place, Swapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ALL_WINDOWS, SINGLE = GROUP_COLOURS["noisy"], GROUP_COLOURS["clean"]
-NOT_MEMORISED = "not\nmemorised"
+NOT_MEMORISED, NOT_RUN = "not\nmemorised", "no run"
 
 
 def _layers(model: str) -> int:
@@ -31,7 +32,7 @@ def _panels(swapping: Swapping, height: float, **shared: Any) -> Grid:
         panel.set_xlim(0.5, last + 0.5)
         panel.set_xticks(sorted({1, (last + 1) // 2, last}))
         if (task, model) not in swapping.places:
-            note(panel, NOT_MEMORISED)
+            note(panel, NOT_MEMORISED if (task, model) in swapping.all_places else NOT_RUN)
     return found
 
 
@@ -117,9 +118,13 @@ def _curve_words(swapping: Swapping) -> str:
     )
 
 
-def centres(swapping: Swapping) -> Drawn:
+def centres(swapping: Swapping, beside: Published | None = None) -> Drawn:
     """Centres of gravity with intervals by task, a marker a model; a panel for each number of layers, with the
-    attainable range shaded."""
+    attainable range shaded.
+
+    Args:
+        beside: published centres to show too, in the panel of models with as many layers, if there is one.
+    """
     import matplotlib.pyplot as plt
 
     profile = swapping.study.profile
@@ -129,6 +134,8 @@ def centres(swapping: Swapping) -> Drawn:
     figure, axes = plt.subplots(len(depths), 1, figsize=size, squeeze=False)
     for panel, depth in zip(axes[:, 0], depths, strict=True):
         _centre_panel(panel, swapping, tasks, [model for model in models if _layers(model) == depth], depth)
+        if beside and beside.layers == depth:
+            _published(panel, beside, tasks)
     axes[-1, 0].set_xlabel("layer", fontsize=SMALL + 1)
     handles = [h for panel in axes[:, 0] for h in panel.get_legend_handles_labels()[0]]
     figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=SMALL)
@@ -154,6 +161,19 @@ def _centre_panel(panel: Axes, swapping: Swapping, tasks: list[str], models: lis
     panel.set_yticks(range(len(tasks)), tasks, fontsize=SMALL)
     panel.tick_params(labelsize=SMALL, length=2)
     panel.set_title(f"models with {depth} layers", fontsize=SMALL, loc="left")
+
+
+def centres_beside_study(swapping: Swapping) -> Drawn:
+    """The same with the centres that the study published for BERT."""
+    return centres(swapping, published())
+
+
+def _published(panel: Axes, told: Published, tasks: list[str]) -> None:
+    """Stars below a task's own markers; no interval is published."""
+    rows = [row for row, task in enumerate(tasks) if task in told.tasks]
+    values = [told.tasks[tasks[row]] for row in rows]
+    style: dict[str, Any] = {"color": INK, "marker": "*", "markersize": 7, "linestyle": ""}
+    panel.plot(values, [row + 0.32 for row in rows], label=told.title, **style)
 
 
 def _bounds(depth: int) -> tuple[float, float]:

@@ -124,6 +124,8 @@ def _interval(
 ) -> None:
     """Wilson's 95 % interval of the last accuracy of the first seed, which is over the validation examples."""
     chosen = _chosen(traces, task, model, key)
+    if chosen.empty:  # a released run may lack a task and model
+        return
     line = chosen[chosen["seed"] == chosen["seed"].min()]
     end = line.loc[line["epoch"].idxmax()]
     low, high = binomtest(round(end["value"] * end["n"]), int(end["n"])).proportion_ci(method="wilson")

@@ -7,7 +7,7 @@ care which.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import pandas as pd
@@ -105,6 +105,14 @@ class ReleasedStudy(AnyStudy):
     @property
     def numbers(self) -> Numbers:
         return self.release
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What was run, without tasks and models of which no cell is finished: figures would show empty panels."""
+        run, cells = self.release.profile, self.release.cells()
+        tasks, models = {cell.task for cell in cells}, {cell.model for cell in cells}
+        kept = {model: of for model, of in run.models.items() if model in models}
+        return replace(run, tasks=tuple(task for task in run.tasks if task in tasks), models=kept)
 
     @property
     def command(self) -> str:

@@ -82,7 +82,7 @@ def execute_chapters(
     chapters.check_parameters(found, {name: value for name, value in given.items() if name != "profile"})
     out.mkdir(parents=True, exist_ok=True)
 
-    package = chapters.package_digest()
+    package = chapters.package_digest(root / "results")  # chapters show released runs too
     keys = {chapter.name: chapters.chapter_key(chapter, given, package) for chapter in found}
     runs: dict[str, ChapterRun] = {}
     todo: list[Job] = []

@@ -20,17 +20,22 @@ TEXT_LENGTH = 90  # characters of an example that are shown
 ONE_LINE = 45  # characters of a cell that is not wrapped
 
 
-def show_table(frame: pd.DataFrame) -> Any:
-    """A frame as a table of the book: no index, nothing cut off, texts at the left; the same bytes each time."""
+def show_table(*frames: pd.DataFrame) -> Any:
+    """Frames as tables of the book, one below the other; the same bytes each time."""
     from IPython.display import HTML
 
+    return HTML("\n".join(_html(frame) for frame in frames))
+
+
+def _html(frame: pd.DataFrame) -> str:
+    """No index, nothing cut off, texts at the left."""
     # cells of numbers and names stay on one line, and wide tables scroll; only columns of texts are wrapped
     shown = frame.astype(object).where(frame.notna(), "").map(lambda value: escape(str(value)))
     for column in shown:
         if shown[column].str.len().max() > ONE_LINE:
             shown[column] = '<div class="memloc-text">' + shown[column] + "</div>"
     with pd.option_context("display.max_colwidth", None):
-        return HTML(shown.to_html(index=False, border=0, justify="left", escape=False, classes="memloc-table"))
+        return str(shown.to_html(index=False, border=0, justify="left", escape=False, classes="memloc-table"))
 
 
 def task_table(study: Study) -> pd.DataFrame:

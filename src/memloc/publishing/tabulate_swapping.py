@@ -51,8 +51,27 @@ def shortest_window(swapping: Swapping, place: Place) -> str:
     return str(length) if length <= num_layers else "none"
 
 
-def claims_table(swapping: Swapping) -> pd.DataFrame:
-    """The claims that swapping can speak to, and their verdicts on this study's real tasks and pre-trained models.
+def claims_table(swapping: Swapping, released: Swapping | None = None) -> pd.DataFrame:
+    """The claims that swapping can speak to, and their verdicts on this study and on the released run."""
+    provided = {"swapping", "training"}
+    relevant = [c for c in load_claims().claims if {technique for technique, _ in c.needs} <= provided]
+    table = pd.DataFrame(
+        {
+            "claim": [claim.id for claim in relevant],
+            "finding": [claim.finding for claim in relevant],
+            "rule": [f"version {claim.version}" for claim in relevant],
+        }
+    )
+    for run, end in ((swapping, ""), (released, ", released run")):
+        if run is not None:
+            verdicts = _verdicts(run).loc[table["claim"]]
+            for column in ("verdict", "reason"):
+                table[f"{column}{end}"] = verdicts[column].to_numpy()
+    return table
+
+
+def _verdicts(swapping: Swapping) -> pd.DataFrame:
+    """The verdicts on a study's real tasks and pre-trained models, by claim.
 
     Findings are about natural language and pre-trained models. Rows of generated tasks or of models with random
     weights are no evidence for or against them, so they are not given to the rules.
@@ -61,18 +80,7 @@ def claims_table(swapping: Swapping) -> pd.DataFrame:
     real = summary["task"].map(lambda t: get_task(t).group != "generated").astype(bool)
     trained = summary["model"].map(lambda m: get_model(m).pretrained).astype(bool)
     real &= swapping.study.profile.source != "generated"
-    verdicts = judge_all(summary[real & trained]).query("not superseded").set_index("claim")
-    provided = {"swapping", "training"}
-    relevant = [c for c in load_claims().claims if {technique for technique, _ in c.needs} <= provided]
-    return pd.DataFrame(
-        {
-            "claim": [claim.id for claim in relevant],
-            "finding": [claim.finding for claim in relevant],
-            "rule": [f"version {claim.version}" for claim in relevant],
-            "verdict": [verdicts.loc[claim.id, "verdict"] for claim in relevant],
-            "reason": [verdicts.loc[claim.id, "reason"] for claim in relevant],
-        }
-    )
+    return judge_all(summary[real & trained]).query("not superseded").set_index("claim")
 
 
 def commits() -> dict[str, str]:
