@@ -13,8 +13,11 @@ from memloc.analysis.layers import relative_depth
 from memloc.analysis.study import Published, published
 from memloc.claims import load_claims
 from memloc.config import TrainConfig
+from memloc.pipeline import CellId
+from memloc.publishing.facts import where
 from memloc.publishing.figures import Drawn, listed, model_title
 from memloc.publishing.reading import (
+    CELL,
     AnyStudy,
     ReleasedStudy,
     Swapping,
@@ -102,19 +105,27 @@ def _words(values: list[Any]) -> str:
 def _cells(data: Training | Swapping) -> str:
     """How many cells, with which seeds, and how many of them say nothing."""
     status = data.status
-    seeds = [
-        f"{model_title(model)}: {'seed' if len(own) == 1 else 'seeds'} {listed([str(seed) for seed in own])}"
-        for model in data.study.profile.models
-        if (own := sorted(set(status.loc[status["model"] == model, "seed"])))
-    ]
     missing = data.study.release.missing if isinstance(data.study, ReleasedStudy) else []
-    left = f"; not finished when it was released: {listed([str(cell) for cell in missing])}" if missing else ""
+    left = f" Not finished when it was released: {_by_place(missing)}." if missing else ""
     kept = status[status["memorised"]]
+    there = [CellId(*cell) for cell in status[CELL].itertuples(index=False)]
     return (
-        f"{len(status)} of {len(status) + len(missing)} cells are in it ({'; '.join(seeds)}{left}). "
-        f"{len(status) - len(kept)} did not memorise their wrong labels and are left out; "
-        f"{int((~kept['learnt']).sum())} memorised them without having learnt their task and do not count."
+        f"{len(there)} of {len(there) + len(missing)} cells are in it: {_by_place(there)}.{left} "
+        f"Left out because the wrong labels were not memorised: {len(status) - len(kept)}. "
+        f"Shown but not counted because the task was not learnt: {int((~kept['learnt']).sum())}."
     )
+
+
+def _by_place(cells: list[CellId]) -> str:
+    """Cells in words, the seeds of a task and model together."""
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for cell in cells:
+        seeds.setdefault((cell.task, cell.model), []).append(cell.seed)
+    told = [
+        f"{where(place)} ({'seed' if len(own) == 1 else 'seeds'} {listed([str(seed) for seed in own])})"
+        for place, own in seeds.items()
+    ]
+    return "; ".join(told)
 
 
 def depth(interval: Interval, bounds: tuple[float, float]) -> Interval:

@@ -1,0 +1,135 @@
+"""What chapters show of a released run, beside numbers worked out by hand, and of a book that has none."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from memloc.analysis.intervals import localise
+from memloc.analysis.study import published
+from memloc.errors import MemlocError
+from memloc.models.catalogue import get_model
+from memloc.pipeline import CellId
+from memloc.profiles import Profile, load_profile
+from memloc.publishing import figures_swapping, real, tabulate_swapping
+from memloc.publishing.chapters import package_digest
+from memloc.publishing.reading import ReleasedStudy, Swapping
+from memloc.released import Release
+from memloc.techniques.swapping import windows
+
+mpl.use("agg")
+
+CELLS = [CellId("trec", "minilm-l6", 1), CellId("trec", "minilm-l6", 2), CellId("sst2", "e5-small-enpt", 1)]
+MISSING = [CellId("rte", "minilm-l6", 1)]
+
+
+def outcomes(model: str, layer: int) -> pd.DataFrame:
+    """Memory in one layer."""
+    rows = [
+        (start, length, idx, group, group == "clean" or not start <= layer < start + length)
+        for start, length in windows(get_model(model).layers)
+        for idx, group in ((0, "noisy"), (1, "noisy"), (2, "clean"))
+    ]
+    return pd.DataFrame(rows, columns=["window_start", "window_length", "idx", "group", "correct"])
+
+
+@pytest.fixture
+def released() -> Swapping:
+    """Of MiniLM on TREC, one seed of two memorised, in layer 1; e5 on SST-2 memorised in its last layer."""
+    manifest = {"cells": [c._asdict() for c in CELLS], "missing": [c._asdict() for c in MISSING]}
+    study = ReleasedStudy(Release(load_profile("small"), manifest, {}), "results/small")
+    status = pd.DataFrame([{**c._asdict(), "memorised": c.seed == 1, "learnt": True} for c in CELLS])
+    places = {
+        ("trec", "minilm-l6"): localise({1: outcomes("minilm-l6", 1)}, 20),
+        ("sst2", "e5-small-enpt"): localise({1: outcomes("e5-small-enpt", 12)}, 20),
+    }
+    return Swapping(study, status, pd.DataFrame(), places)
+
+
+def test_facts_say_what_is_in_it_and_what_is_not(released: Swapping) -> None:
+    told = real.run_facts(released)
+    assert "3 of 4 cells are in it: trec, MiniLM (6 layers) (seeds 1 and 2); sst2, e5-small" in told["real-cells"]
+    assert "Not finished when it was released: rte, MiniLM (6 layers) (seed 1)." in told["real-cells"]
+    assert "not memorised: 1. Shown but not counted because the task was not learnt: 0." in told["real-cells"]
+    assert "at most 500 training rows" in told["real"]
+    assert "learning rate 0.0002 (study: 1e-05)" in told["real-settings"]
+    assert "bf16 autocast in training (evaluation and swapping: fp32)" in told["real-settings"]
+    assert "looking at trec, whose results are exploratory" in told["real-settings"]
+    assert "rte" not in released.study.profile.tasks, "no empty panels for a task that was not run"
+
+
+def test_depth_is_rescaled_to_the_attainable_range(released: Swapping) -> None:
+    table = real.depth_table(released).set_index("task")
+    assert table.loc["trec", "depth, 0 to 1 [95 %]"] == "0.00 [0.00, 0.00]"
+    assert table.loc["sst2", "depth, 0 to 1 [95 %]"] == "1.00 [1.00, 1.00]"
+    # BERT has 12 layers, whose attainable range is 4.29 to 8.71
+    assert table.loc["trec", "BERT of the study, 0 to 1"].startswith(f"{(6.43 - 4.29) / (8.71 - 4.29):.2f} ±")
+    assert table.loc["sst2", "its M-CoG"] == "6.51"
+
+
+def test_words_compare_only_what_counts(released: Swapping) -> None:
+    told = real.beside_study(released)["real-beside"]
+    assert "MiniLM (6 layers) lies nearer to the first layers for trec" in told
+    assert "e5-small (12 layers) lies nearer to the last layers for sst2" in told
+    place = released.places["trec", "minilm-l6"]
+    middle = sum(place.bounds) / 2
+    wide = dataclasses.replace(place.mcog, value=np.array(middle), low=np.array(middle - 1), high=np.array(middle + 1))
+    places = {("trec", "minilm-l6"): dataclasses.replace(place, mcog=wide)}
+    unsure = real.beside_study(dataclasses.replace(released, places=places))["real-beside"]
+    assert unsure.endswith("MiniLM (6 layers) cannot be told apart from it for trec.")
+    not_learnt = dataclasses.replace(released, status=released.status.assign(learnt=False))
+    assert real.beside_study(not_learnt)["real-beside"].startswith("No combination here counts")
+
+
+def test_figures_star_the_study_and_name_what_was_not_run(released: Swapping) -> None:
+    drawn = figures_swapping.centres_beside_study(released)
+    stars = [line for axes in drawn.figure.axes for line in axes.lines if line.get_marker() == "*"]
+    assert [sorted(float(x) for x in line.get_xdata()) for line in stars] == [[6.43, 6.51]]
+    notes = [t.get_text() for axes in figures_swapping.weight_curves(released).figure.axes for t in axes.texts]
+    assert notes == ["no run", "no run"]
+
+
+def test_a_book_without_a_released_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_toc.yml", "_config.yml"):
+        (tmp_path / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert real.open_swapping() is None
+    assert real.open_training() is None
+    told = real.run_facts(None) | real.beside_study(None)
+    assert told.pop("real") == real.ABSENT
+    assert set(told.values()) == {""}
+    assert real.show_figure(None, figures_swapping.centres, "fig-a", "caption") is None
+    assert real.show_numbers(None, real.depth_table) is None
+    (tmp_path / "results" / "small").mkdir(parents=True)
+    with pytest.raises(MemlocError, match="released run"):
+        real.open_swapping()
+
+
+def test_published_numbers_have_a_source() -> None:
+    told = published()
+    assert (told.layers, told.tolerance, told.source) == (12, 0.02, "dankers-titov-2024-generalisation")
+    assert f"{{{told.source}," in (Path(__file__).parents[2] / "book" / "references.bib").read_text()
+    with pytest.raises(MemlocError, match="published numbers"):
+        published(model="micro-bert")
+
+
+def test_a_new_release_executes_chapters_again(tmp_path: Path) -> None:
+    before = package_digest(tmp_path / "results")
+    assert before == package_digest(tmp_path / "nothing")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "rows.parquet").write_bytes(b"1")
+    assert package_digest(tmp_path / "results") != before
+
+
+def test_claims_are_judged_on_both_runs(released: Swapping, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = pd.DataFrame(columns=["run", "task", "model", "seed", "technique", "metric", "layer", "value", "n"])
+    monkeypatch.setattr(tabulate_swapping, "swapping_summary", lambda numbers: empty)
+    alone, both = tabulate_swapping.claims_table(released), tabulate_swapping.claims_table(released, released)
+    assert [c for c in both if c not in alone] == ["verdict, released run", "reason, released run"]
+    assert set(both["verdict, released run"]) == {"cannot tell"}
+    assert isinstance(released.study.profile, Profile)
