@@ -24,7 +24,7 @@ def show_table(*frames: pd.DataFrame) -> Any:
     """Frames as tables of the book, one below the other; the same bytes each time."""
     from IPython.display import HTML
 
-    return HTML("\n".join(_html(frame) for frame in frames))
+    return HTML("\n<br>\n".join(_html(frame) for frame in frames))
 
 
 def _html(frame: pd.DataFrame) -> str:
