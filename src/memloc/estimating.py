@@ -10,6 +10,7 @@ import numpy as np
 
 from memloc.models.catalogue import get_model
 from memloc.pipeline import ARMS, CellId, Experiment
+from memloc.running import tell
 from memloc.techniques.base import get_technique
 
 STEPS = 3  # timed steps, after one that warms up
@@ -26,7 +27,7 @@ class Estimate:
     mean_tokens: float
 
 
-def estimate(experiment: Experiment, say: Callable[[str], None] = print) -> list[Estimate]:
+def estimate(experiment: Experiment, say: Callable[[str], None] = tell) -> list[Estimate]:
     """Time real training and evaluation steps for every (task, model) of the profile.
 
     Hours are an upper bound where the profile stops early: they assume that every epoch is run. Nothing is trained to

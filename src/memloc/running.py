@@ -38,8 +38,13 @@ class _Job:
     quiet: bool
 
 
+def tell(line: str) -> None:
+    """Print at once, also where the output goes to a file: long runs are watched."""
+    print(line, flush=True)
+
+
 def run_profile(
-    experiment: Experiment, workers: int = 1, say: Callable[[str], None] = print, threads: int | None = None
+    experiment: Experiment, workers: int = 1, say: Callable[[str], None] = tell, threads: int | None = None
 ) -> list[CellRun]:
     """Fill the store with everything the profile asks for.
 
