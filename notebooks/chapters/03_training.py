@@ -100,9 +100,7 @@ tabulate.show_table(tabulate.status_table(training))
 # ## On real data
 #
 # The run of this copy is one thing; results on real data that are stored with the book are another, and this is how
-# their cells were trained. {glue:text}`training-real` {glue:text}`training-real-cells`
-#
-# {glue:text}`training-real-settings`
+# their cells were trained. {glue:text}`training-real`
 
 # %% tags=["hide-input"]
 real.show_numbers(released, tabulate.status_table)

@@ -27,7 +27,7 @@ use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 swapping, released = read_swapping(study), real.open_swapping("small")
 facts.glue_all("swap", facts.study_facts(study) | facts.swapping_facts(swapping) | tabulate_swapping.commits())
-facts.glue_all("swap", real.run_facts(released) | real.beside_study(released))
+facts.glue_all("swap", real.run_facts(released))
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -134,9 +134,8 @@ tabulate.show_table(tabulate_swapping.swapping_table(swapping))
 #
 # Everything above belongs to the run of this copy. The figures and the table of this section come from results on
 # real data that are stored with the book, so that they can be read without the data, the models or a GPU.
-# {glue:text}`swap-real` {glue:text}`swap-real-cells`
-#
-# {glue:text}`swap-real-settings`
+# {glue:text}`swap-real` What they are, which cells are missing, and which settings are not the study's stands below
+# the table.
 
 # %% tags=["hide-input"]
 caption = """Real tasks, pre-trained models: M-CoG by task and model. Bars: 95 % bootstrap intervals, over noisy
@@ -154,9 +153,9 @@ real.show_numbers(released, real.depth_table)
 
 # %% [markdown]
 # Models with different numbers of layers can be compared along their attainable ranges: a *depth* of 0 is memory
-# wholly in the first layer, 1 wholly in the last. {glue:text}`swap-real-beside` Such a comparison puts numbers beside
-# each other and tests nothing: model, number of examples, learning rate and length of training all differ from the
-# study's, and the intervals cover neither these differences nor the study's own seeds.
+# wholly in the first layer, 1 wholly in the last. Putting ours beside the study's BERT in this way tests nothing:
+# model, number of examples, learning rate and length of training all differ, and the intervals cover neither these
+# differences nor the study's own seeds.
 #
 # ## Take-away
 #

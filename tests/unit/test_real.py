@@ -52,14 +52,16 @@ def released() -> Swapping:
 
 
 def test_facts_say_what_is_in_it_and_what_is_not(released: Swapping) -> None:
-    told = real.run_facts(released)
-    assert "3 of 4 cells are in it: trec, MiniLM (6 layers) (seeds 1 and 2); sst2, e5-small" in told["real-cells"]
-    assert "Not finished when it was released: rte, MiniLM (6 layers) (seed 1)." in told["real-cells"]
-    assert "not memorised: 1. Shown but not counted because the task was not learnt: 0." in told["real-cells"]
-    assert "at most 500 training rows" in told["real"]
-    assert "learning rate 0.0002 (study: 1e-05)" in told["real-settings"]
-    assert "bf16 autocast in training (evaluation and swapping: fp32)" in told["real-settings"]
-    assert "looking at trec, whose results are exploratory" in told["real-settings"]
+    assert real.run_facts(released)["real"].endswith("3 of 4 cells are in it.")
+    told = real.about(released).set_index("the released run")[""]
+    assert told["cells"].startswith("trec, MiniLM (6 layers) (seeds 1 and 2); sst2, e5-small")
+    assert told["not finished when it was released"] == "rte, MiniLM (6 layers) (seed 1)"
+    assert told["left out, labels not memorised"] == "1"
+    assert told["shown but not counted, task not learnt"] == "0"
+    assert told["training rows"] == "at most 500 a task"
+    assert "learning rate 0.0002 (study: 1e-05)" in told["not as in the study"]
+    assert "bf16 autocast in training (evaluation and swapping: fp32)" in told["not as in the study"]
+    assert told["exploratory"].startswith("trec:")
     assert "rte" not in released.study.profile.tasks, "no empty panels for a task that was not run"
 
 
@@ -73,17 +75,17 @@ def test_depth_is_rescaled_to_the_attainable_range(released: Swapping) -> None:
 
 
 def test_words_compare_only_what_counts(released: Swapping) -> None:
-    told = real.beside_study(released)["real-beside"]
+    told = real.beside_study(released)
     assert "MiniLM (6 layers) lies nearer to the first layers for trec" in told
     assert "e5-small (12 layers) lies nearer to the last layers for sst2" in told
     place = released.places["trec", "minilm-l6"]
     middle = sum(place.bounds) / 2
     wide = dataclasses.replace(place.mcog, value=np.array(middle), low=np.array(middle - 1), high=np.array(middle + 1))
     places = {("trec", "minilm-l6"): dataclasses.replace(place, mcog=wide)}
-    unsure = real.beside_study(dataclasses.replace(released, places=places))["real-beside"]
-    assert unsure.endswith("MiniLM (6 layers) cannot be told apart from it for trec.")
+    unsure = real.beside_study(dataclasses.replace(released, places=places))
+    assert unsure == "MiniLM (6 layers) cannot be told apart from it for trec"
     not_learnt = dataclasses.replace(released, status=released.status.assign(learnt=False))
-    assert real.beside_study(not_learnt)["real-beside"].startswith("No combination here counts")
+    assert real.beside_study(not_learnt).startswith("no combination here counts")
 
 
 def test_figures_star_the_study_and_name_what_was_not_run(released: Swapping) -> None:
@@ -100,9 +102,7 @@ def test_a_book_without_a_released_run_says_so(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     assert real.open_swapping() is None
     assert real.open_training() is None
-    told = real.run_facts(None) | real.beside_study(None)
-    assert told.pop("real") == real.ABSENT
-    assert set(told.values()) == {""}
+    assert real.run_facts(None) == {"real": real.ABSENT}
     assert real.show_figure(None, figures_swapping.centres, "fig-a", "caption") is None
     assert real.show_numbers(None, real.depth_table) is None
     (tmp_path / "results" / "small").mkdir(parents=True)

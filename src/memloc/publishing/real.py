@@ -61,8 +61,8 @@ def show_figure(data: T | None, draw: Callable[[T], Drawn], name: str, caption: 
 
 
 def show_numbers(data: T | None, tabulated: Callable[[T], pd.DataFrame]) -> Any:
-    """Show a table of the released run; nothing if there is none."""
-    return None if data is None else show_table(tabulated(data))
+    """Show a table of the released run and what the run is; nothing if there is none."""
+    return None if data is None else show_table(tabulated(data), about(data))
 
 
 def made(study: AnyStudy) -> str:
@@ -71,21 +71,39 @@ def made(study: AnyStudy) -> str:
 
 
 def run_facts(data: Training | Swapping | None) -> dict[str, str]:
-    """What the released run is: tasks, models, settings that are not the study's, what is in it and what is not."""
+    """Whether there is a released run, in one sentence for prose."""
     if data is None:
-        return {"real": ABSENT, **dict.fromkeys(("real-settings", "real-cells"), "")}
-    profile = data.study.profile
-    models = listed([model_title(model) for model in profile.models])
-    rows = f"at most {profile.data.cap} training rows a task" if profile.data.cap else "all training rows"
-    return {
-        "real": f"{data.study.origin} The tasks are {listed(profile.tasks)}; the models, {models}; {rows}.",
-        "real-settings": _settings(data.study),
-        "real-cells": _cells(data),
+        return {"real": ABSENT}
+    cells, missing = len(data.status), len(_missing(data))
+    return {"real": f"{data.study.origin} {cells} of {cells + missing} cells are in it."}
+
+
+def about(data: Training | Swapping) -> pd.DataFrame:
+    """What the released run is: tasks, models, what is in it and what is not, settings that are not the study's."""
+    profile, status = data.study.profile, data.status
+    kept = status[status["memorised"]]
+    rows = {
+        "profile": f"{profile.name}: {data.study.origin}",
+        "training rows": f"at most {profile.data.cap} a task" if profile.data.cap else "all",
+        "cells": _by_place([CellId(*cell) for cell in status[CELL].itertuples(index=False)]),
+        "not finished when it was released": _by_place(_missing(data)) or "none",
+        "left out, labels not memorised": str(len(status) - len(kept)),
+        "shown but not counted, task not learnt": str(int((~kept["learnt"]).sum())),
+        "not as in the study": _settings(data.study) or "nothing",
     }
+    if tuned := [task for task in profile.tasks if task in load_claims().settings.exploratory_tasks]:
+        rows["exploratory"] = f"{listed(tuned)}: settings were chosen while looking at it"
+    if isinstance(data, Swapping):
+        rows[f"beside {published().title}"] = beside_study(data)
+    return pd.DataFrame({"the released run": list(rows), "": list(rows.values())})
+
+
+def _missing(data: Training | Swapping) -> list[CellId]:
+    return data.study.release.missing if isinstance(data.study, ReleasedStudy) else []
 
 
 def _settings(study: AnyStudy) -> str:
-    """Where training differs from the study's, and what that means for the tasks it was tuned on."""
+    """Where training differs from the study's."""
     runs, told = study.profile.models.values(), []
     for field in dataclasses.fields(TrainConfig):
         values = sorted({getattr(run.training, field.name) for run in runs})
@@ -93,27 +111,11 @@ def _settings(study: AnyStudy) -> str:
             told.append(f"{SETTINGS[field.name]} {_words(values)} (study: {_words([field.default])})")
     if any(run.training.precision == "bf16" for run in runs):
         told.append("bf16 autocast in training (evaluation and swapping: fp32)")
-    tuned = [task for task in study.profile.tasks if task in load_claims().settings.exploratory_tasks]
-    looked = f" Settings were chosen while looking at {listed(tuned)}, whose results are exploratory." if tuned else ""
-    return f"What is not as in the study: {'; '.join(told)}.{looked}" if told else f"Settings are the study's.{looked}"
+    return "; ".join(told)
 
 
 def _words(values: list[Any]) -> str:
     return listed([{True: "yes", False: "no"}[v] if isinstance(v, bool) else f"{v:g}" for v in values])
-
-
-def _cells(data: Training | Swapping) -> str:
-    """How many cells, with which seeds, and how many of them say nothing."""
-    status = data.status
-    missing = data.study.release.missing if isinstance(data.study, ReleasedStudy) else []
-    left = f" Not finished when it was released: {_by_place(missing)}." if missing else ""
-    kept = status[status["memorised"]]
-    there = [CellId(*cell) for cell in status[CELL].itertuples(index=False)]
-    return (
-        f"{len(there)} of {len(there) + len(missing)} cells are in it: {_by_place(there)}.{left} "
-        f"Left out because the wrong labels were not memorised: {len(status) - len(kept)}. "
-        f"Shown but not counted because the task was not learnt: {int((~kept['learnt']).sum())}."
-    )
 
 
 def _by_place(cells: list[CellId]) -> str:
@@ -165,10 +167,8 @@ def depth_table(swapping: Swapping) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("")
 
 
-def beside_study(swapping: Swapping | None) -> dict[str, str]:
+def beside_study(swapping: Swapping) -> str:
     """How the released run's depths lie to those of the study's BERT, in words, where there is something to compare."""
-    if swapping is None:
-        return {"real-beside": ""}
     told, parts = published(), []
     for model in swapping.study.profile.models:
         tasks = [task for task, of in swapping.counted if of == model and task in told.tasks]
@@ -176,9 +176,7 @@ def beside_study(swapping: Swapping | None) -> dict[str, str]:
         if sides:
             names = {side: [t for t, s in zip(tasks, sides, strict=True) if s == side] for side in sorted(set(sides))}
             parts.append(f"{model_title(model)} {'; '.join(f'{side} for {listed(t)}' for side, t in names.items())}")
-    if not parts:
-        return {"real-beside": f"No combination here counts that can be compared with {told.title}."}
-    return {"real-beside": f"Compared with {told.title} on the same task: {'. '.join(parts)}."}
+    return ". ".join(parts) or "no combination here counts that can be compared"
 
 
 def _side(swapping: Swapping, task: str, model: str, told: Published) -> str:
