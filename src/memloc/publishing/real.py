@@ -164,7 +164,9 @@ def depth_table(swapping: Swapping) -> pd.DataFrame:
             value, tolerance = study_depth(told, task)
             row |= {f"{told.title}, 0 to 1": f"{value:.2f} ± {tolerance:.3f}", "its M-CoG": f"{told.tasks[task]:.2f}"}
         rows.append(row)
-    return pd.DataFrame(rows).fillna("")
+    table = pd.DataFrame(rows).fillna("")
+    first = [c for c in ("task", "model", "status", "depth, 0 to 1 [95 %]", f"{told.title}, 0 to 1") if c in table]
+    return table[[*first, *(c for c in table if c not in first)]]  # wide tables scroll: what is compared comes first
 
 
 def beside_study(swapping: Swapping) -> str:
