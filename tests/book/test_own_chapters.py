@@ -1,0 +1,50 @@
+"""The book's smoke build: our own chapters, executed with the smallest profile, built with warnings as errors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import html_check
+import pytest
+
+from memloc.publishing import build, runner
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of the executed and built book."""
+    root = tmp_path_factory.mktemp("own")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, root / name)
+    shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("chapters", "atlas", "assignments"))
+    shutil.copytree(ROOT / "notebooks" / "chapters", root / "notebooks" / "chapters")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMLOC_HOME", str(tmp_path_factory.mktemp("home")))
+        runs = runner.execute_chapters(
+            "smoke", {"device": "cpu"}, root / "book" / "chapters", 2, sources=root / "notebooks" / "chapters"
+        )
+    assert {run.name: run.error for run in runs if run.error} == {}
+    build.build_html(root)
+    return root
+
+
+def test_pages_have_no_faults(smoke: Path) -> None:
+    assert html_check.faults(smoke / "_build" / "html") == []
+
+
+def test_results_are_labelled_as_generated_and_random(smoke: Path) -> None:
+    for name in ("03_training", "04_swapping"):
+        page = (smoke / "_build" / "html" / "book" / "chapters" / f"{name}.html").read_text()
+        assert "generated tasks, random initial weights" in page
+
+
+def test_records_say_what_was_run(smoke: Path) -> None:
+    records = [json.loads(path.read_text()) for path in (smoke / "book" / "chapters").glob("*.run.json")]
+    assert len(records) == len(list((ROOT / "notebooks" / "chapters").glob("*.py")))
+    assert {record["profile"] for record in records} == {"smoke"}
+    status = (smoke / "_build" / "html" / "book" / "chapters" / "status.html").read_text()
+    assert status.count("smoke") >= len(records)
