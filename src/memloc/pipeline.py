@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from memloc import tables
-from memloc.config import DataConfig, config_key
+from memloc.config import config_key
 from memloc.data.catalogue import get_task
 from memloc.data.prepare import load_raw, prepare
 from memloc.errors import MemlocError
@@ -115,7 +115,7 @@ class Experiment:
 
     # -- data ------------------------------------------------------------------------------------------------------
 
-    def dataset_config(self, task: str, data: DataConfig | None = None) -> dict[str, Any]:
+    def dataset_config(self, task: str) -> dict[str, Any]:
         """The full configuration of a task's data set; reads the source to know what it holds now."""
         spec = get_task(task)
         if task not in self._fingerprints:
@@ -126,7 +126,7 @@ class Experiment:
             "task_version": spec.version,
             "source": self.profile.source,
             "fingerprint": self._fingerprints[task],
-            "data": asdict(data or self.profile.data),
+            "data": asdict(self.profile.data),
         }
 
     def dataset(self, task: str) -> LoadedData:

@@ -11,22 +11,12 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from tiny import OWN
 
 from memloc.cli import main
 from memloc.data import catalogue as task_catalogue
 from memloc.models import catalogue as model_catalogue
 
-OWN: dict[str, Any] = {
-    "purpose": "tests",
-    "source": "generated",
-    "tasks": ["gen-cue-2a"],
-    "models": {"micro-bert": {}},
-    "seeds": [1],
-    "data": {"cap": 40, "validation_cap": 20, "test_cap": 20},
-    "training": {"epochs": 2, "batch_size": 16, "lr": 1e-3, "max_length": 32},
-    "techniques": {"swapping": {}},
-    "resamples": 50,
-}
 TASKS = {
     "mine": {
         "title": "Mine",

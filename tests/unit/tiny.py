@@ -54,17 +54,19 @@ def pair(family: str = "bert", layers: int = 3) -> tuple[Classifier, Classifier]
     return perturbed, shake(perturbed.twin(), 1)
 
 
+OWN: dict[str, Any] = {
+    "purpose": "tests",
+    "source": "generated",
+    "tasks": ["gen-cue-2a"],
+    "models": {"micro-bert": {}},
+    "seeds": [1],
+    "data": {"cap": 40, "validation_cap": 20, "test_cap": 20},
+    "training": {"epochs": 2, "batch_size": 16, "lr": 1e-3, "max_length": 32},
+    "techniques": {"swapping": {}},
+    "resamples": 50,
+}
+
+
 def profile(**changes: Any) -> Profile:
-    """The smoke profile on one task and one model, changed as asked (keys of a profile file)."""
-    content: dict[str, Any] = {
-        "purpose": "tests",
-        "source": "generated",
-        "tasks": ["gen-cue-2a"],
-        "models": {"micro-bert": {}},
-        "seeds": [1],
-        "data": {"cap": 40, "validation_cap": 20, "test_cap": 20},
-        "training": {"epochs": 2, "batch_size": 16, "lr": 1e-3, "max_length": 32},
-        "techniques": {"swapping": {}},
-        "resamples": 50,
-    }
-    return parse_profile("tests", {**content, **changes})
+    """A profile of one task and one model, changed as asked (keys of a profile file)."""
+    return parse_profile("tests", {**OWN, **changes})

@@ -6,6 +6,7 @@ care which.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -26,13 +27,13 @@ CELL = ["task", "model", "seed"]
 Place = tuple[str, str]  # a task and a model: a panel of a figure
 
 
-class AnyStudy:
+class AnyStudy(ABC):
     """What was run and what it is; the two kinds of study below say where its numbers come from."""
 
     @property
+    @abstractmethod
     def numbers(self) -> Numbers:
         """Where all numbers come from."""
-        raise NotImplementedError
 
     @property
     def profile(self) -> Profile:
