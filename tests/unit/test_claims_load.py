@@ -35,7 +35,7 @@ def test_fifteen_claims_each_with_a_rule_that_exists():
     assert [claim.id for claim in claims.claims] == [f"C{i:02}" for i in range(1, 16)]
     assert set(STATISTICS) == set(RULES)
     assert {part.statistic for claim in claims.claims for part in claim.parts} == set(RULES)
-    assert claims.settings.exploratory_tasks == ("trec",)
+    assert claims.settings.exploratory_tasks == ("trec", "sst2")
 
 
 def test_every_tested_part_can_exclude_chance_and_every_claim_has_a_test():

@@ -59,9 +59,9 @@ def test_facts_say_what_is_in_it_and_what_is_not(released: Swapping) -> None:
     assert told["left out, labels not memorised"] == "1"
     assert told["shown but not counted, task not learnt"] == "0"
     assert told["training rows"] == "at most 500 a task"
-    assert "learning rate 0.0002 (study: 1e-05)" in told["not as in the study"]
+    assert "learning rate 0.0001 and 0.0002 (study: 1e-05)" in told["not as in the study"]
     assert "bf16 autocast in training (evaluation and swapping: fp32)" in told["not as in the study"]
-    assert told["exploratory"].startswith("trec:")
+    assert told["exploratory"].startswith("trec and sst2:")
     assert "rte" not in released.study.profile.tasks, "no empty panels for a task that was not run"
 
 

@@ -92,7 +92,7 @@ def about(data: Training | Swapping) -> pd.DataFrame:
         "not as in the study": _settings(data.study) or "nothing",
     }
     if tuned := [task for task in profile.tasks if task in load_claims().settings.exploratory_tasks]:
-        rows["exploratory"] = f"{listed(tuned)}: settings were chosen while looking at it"
+        rows["exploratory"] = f"{listed(tuned)}: settings were chosen while looking at results on it"
     if isinstance(data, Swapping):
         rows[f"beside {published().title}"] = beside_study(data)
     return pd.DataFrame({"the released run": list(rows), "": list(rows.values())})
