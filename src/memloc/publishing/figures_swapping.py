@@ -90,7 +90,7 @@ def weight_curves(swapping: Swapping) -> Drawn:
             _curve(panel, place.weight, ALL_WINDOWS, "-", "all windows ($w_l$)")
             _curve(panel, place.weight_k1, SINGLE, "--", "single layers ($k = 1$)")
             if key not in swapping.counted:
-                panel.set_title("not learnt", loc="right", fontsize=SMALL - 1.5, pad=1)
+                panel.set_title("not learnt", loc="right", fontsize=SMALL - 1.5, y=0.8, pad=0)
     first = next((panels[key] for key in panels if key in swapping.places), None)
     if first is not None:
         first.set_ylim(bottom=-0.02)
