@@ -80,6 +80,7 @@ class Experiment:
     device: str = "auto"
     data_dir: Path | None = None
     _fingerprints: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _datasets: dict[str, LoadedData] = field(default_factory=dict, repr=False)
 
     @cached_property
     def torch_device(self) -> torch.device:
@@ -130,7 +131,12 @@ class Experiment:
         }
 
     def dataset(self, task: str) -> LoadedData:
-        """The perturbed data set of a task, from the store or made."""
+        """The perturbed data set of a task, from the store or made; read and checked once an experiment."""
+        if task not in self._datasets:
+            self._datasets[task] = self._dataset(task)
+        return self._datasets[task]
+
+    def _dataset(self, task: str) -> LoadedData:
         config = self.dataset_config(task)
 
         def make(folder: Path) -> None:
@@ -209,7 +215,8 @@ class Experiment:
         """A trained arm as a classifier in evaluation mode; ``pretrained`` is the untrained start.
 
         Args:
-            which: ``last``, or ``memorised`` (the first epoch at which the labels were memorised).
+            which: ``last``; ``memorised``, the first epoch at which the labels were memorised; or ``first memorised``,
+                the same where they were, and the last epoch where they never were.
 
         Raises:
             MemlocError: if the memorised checkpoint is asked for and the labels never were.
@@ -220,13 +227,13 @@ class Experiment:
         if arm == "pretrained":
             return model
         artefact = self.checkpoint(cell, arm)
-        if which == "memorised":
+        if which != "last":
             summary = json.loads(artefact.file("summary.json").read_text())
-            if summary["memorised_epoch"] is None:
+            if which == "memorised" and summary["memorised_epoch"] is None:
                 raise MemlocError(
                     f"memorised checkpoint of {cell} {arm}", None, "labels memorised in training; or which='last'"
                 )
-            which = "last" if summary["memorised_epoch"] == summary["epochs_run"] else which
+            which = "last" if summary["memorised_epoch"] in (None, summary["epochs_run"]) else "memorised"
         model.load_parts(load_file(artefact.file(f"{which}.safetensors")))
         return model
 
@@ -241,7 +248,11 @@ class Experiment:
             "technique": name,
             "version": technique.version,
             "settings": settings_of(technique, self.profile.techniques.get(name)),
-            "arms": {a: self.checkpoint_config(cell, a) for a in technique.arms if a != "pretrained"},
+            "arms": {
+                arm: self.checkpoint_config(cell, arm)
+                for arm in (*technique.arms, *technique.optional)
+                if arm != "pretrained"
+            },
             "cell": cell._asdict(),
         }
 
@@ -261,8 +272,11 @@ class Experiment:
         given = Cell(
             run_key=key,
             **cell._asdict(),
+            classes=len(self.dataset(cell.task).labels),
             train=self.encoded(cell, "train"),
-            load=lambda arm: self.load(cell, arm),
+            load=lambda arm, memorised=False: self.load(cell, arm, "first memorised" if memorised else "last"),
+            arms=("pretrained", *config["arms"]),
+            resume=folder / RESUME,
             pooling=self.profile.models[cell.model].training.pooling,
         )
         result = get_technique(name).run(given, config["settings"])
@@ -270,8 +284,8 @@ class Experiment:
         for column in set(tables.ROWS.names) - set(rows.columns):
             rows[column] = None
         tables.write(rows[tables.ROWS.names], tables.ROWS, folder / "rows.parquet")
-        if result.outcomes is not None:
-            tables.write(result.outcomes, tables.OUTCOMES, folder / "outcomes.parquet")
+        for detail, frame in result.details.items():
+            tables.write(frame, tables.DETAILS[detail], folder / f"{detail}.parquet")
 
     # -- whole runs ------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,46 @@ ROWS = _schema(
 )
 OUTCOMES = _schema("outcomes", window_start=_int, window_length=_int, idx=_int, group=_string, correct=pa.bool_())
 
+# What a technique tells beside its rows; a part of the artefact of the rows. `arm` as in ROWS.
+PROBES = _schema(
+    "probes",
+    ("group",),
+    arm=_string,
+    layer=_int,  # 0 is the embeddings
+    probe_seed=_int,
+    target=_string,  # noise | given | original
+    group=_string,  # of the test examples scored; null: all
+    metric=_string,
+    value=_float,
+    n=_int,
+    epoch=_int,  # whose state was kept
+)
+TENSORS = _schema("tensors", arm=_string, layer=_int, tensor=_string, metric=_string, value=_float, n=_int)
+POSITIONS = _schema(
+    "positions",
+    ("t_left_out",),
+    arm=_string,
+    layer=_int,
+    given_class=_int,  # a
+    original_class=_int,  # b
+    member=_string,  # given (clean of a) | original (clean of b) | noisy
+    idx=_int,
+    t=_float,  # 1 = centroid of the original class, 0 = of the wrong label's
+    t_left_out=_float,  # the same with the example itself left out of its centroid
+)
+MAP = _schema(
+    "map",
+    ("memorisation", "generalisation", "counterfactual"),
+    idx=_int,
+    group=_string,
+    memorisation=_float,  # mean probability of the given label by models that trained on the example
+    generalisation=_float,  # the same by models that did not
+    counterfactual=_float,
+    models_in=_int,
+    models_out=_int,
+)
+DETAILS = {"outcomes": OUTCOMES, "probes": PROBES, "tensors": TENSORS, "positions": POSITIONS, "map": MAP}
+
 # A released run keeps all its cells in one file a table, so each row says whose it is.
 _cell = {"task": _string, "model": _string, "seed": _int}
 RELEASED_OUTCOMES = _schema(
@@ -52,7 +92,7 @@ RELEASED_OUTCOMES = _schema(
 )
 RELEASED_TRACES = _schema("released-traces", **_cell, arm=_string, **{field.name: field.type for field in TRACE})
 
-_all = (SPLIT, INDEX, TRACE, ROWS, OUTCOMES, RELEASED_OUTCOMES, RELEASED_TRACES)
+_all = (SPLIT, INDEX, TRACE, ROWS, *DETAILS.values(), RELEASED_OUTCOMES, RELEASED_TRACES)
 TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in _all}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}

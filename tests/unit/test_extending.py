@@ -37,6 +37,7 @@ class Moved:
     name: ClassVar[str] = "moved"
     version: ClassVar[int] = 1
     arms: ClassVar[tuple[str, ...]] = ("perturbed", "pretrained")
+    optional: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {"power": 2.0}
 
     @torch.no_grad()

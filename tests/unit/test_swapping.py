@@ -169,15 +169,16 @@ def test_rows_and_outcomes_count_the_given_labels() -> None:
     assert accuracy[1, 2].to_dict() == {"noisy": 0.0, "clean": 1.0}
     assert accuracy[2, 1].to_dict() == {"noisy": 0.0, "clean": 0.0}
     assert result.rows.set_index("group")["n"].to_dict() == {"noisy": 2, "clean": 4}
-    assert result.outcomes is not None
-    first = result.outcomes[(result.outcomes.window_start == 1) & (result.outcomes.window_length == 2)]
+    assert set(result.details) == {"outcomes"}
+    outcomes = result.details["outcomes"]
+    first = outcomes[(outcomes.window_start == 1) & (outcomes.window_length == 2)]
     assert first["idx"].tolist() == data.idx.tolist()
     assert first["correct"].tolist() == (~data.noisy).tolist()
 
 
 def test_the_technique_takes_its_arms_from_the_cell() -> None:
     arms = dict(zip(("perturbed", "normal"), pair("bert", layers=2), strict=True))
-    cell = Cell("key", "task", spec().name, 1, encoded(), arms.__getitem__)
+    cell = Cell("key", "task", spec().name, 1, 3, encoded(), arms.__getitem__, tuple(arms))
     result = get_technique("swapping").run(cell, {"tokens": 64})
     assert set(result.rows["arm"]) == {"perturbed"}
     assert len(result.rows) == 3 * 2

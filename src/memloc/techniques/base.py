@@ -7,7 +7,8 @@ returns tidy rows; everything from rows to figures is shared (``memloc.analysis`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import pandas as pd
@@ -24,26 +25,38 @@ class Cell:
     Attributes:
         run_key: key of the run's configuration, for the rows.
         task, model, seed: names of the cell.
+        classes: number of classes C of the task.
         train: the training examples, encoded.
-        load: arm name to a classifier on the run's device in evaluation mode; ``pretrained`` is the untrained start.
+        load: arm name to a classifier on the run's device in evaluation mode, a new copy at every call; ``pretrained``
+            is the untrained start. ``load(arm, True)`` prefers the checkpoint of the first memorised epoch to the last.
+        arms: what can be loaded: the technique's arms and those of its optional ones that there are.
         pooling: as in training.
+        resume: a folder for whatever lets a killed run go on where it was; not there yet, None where nothing is kept.
     """
 
     run_key: str
     task: str
     model: str
     seed: int
+    classes: int
     train: Encoded
-    load: Callable[[str], Classifier]
+    load: Callable[..., Classifier]
+    arms: tuple[str, ...]
     pooling: str = "token"
+    resume: Path | None = None
 
 
 @dataclass
 class Result:
-    """Tidy rows (``tables.ROWS`` without the cell's own columns) and, where a technique has them, outcomes."""
+    """What a technique found.
+
+    Attributes:
+        rows: ``tables.ROWS`` without the cell's own columns; columns that are left out are null.
+        details: further tables by their name in ``tables.DETAILS``.
+    """
 
     rows: pd.DataFrame
-    outcomes: pd.DataFrame | None = None
+    details: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 class Technique(Protocol):
@@ -52,17 +65,19 @@ class Technique(Protocol):
     Attributes:
         name: as it appears in rows and profiles.
         version: raised when results would change; part of every key.
-        arms: the arms it loads.
+        arms: the arms it cannot do without.
+        optional: arms it makes use of where they are. The pipeline always gives them; a user's own model may lack them.
         defaults: its settings and their default values; a profile may change them.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     arms: ClassVar[tuple[str, ...]]
+    optional: ClassVar[tuple[str, ...]]
     defaults: ClassVar[Mapping[str, Any]]
 
     def run(self, cell: Cell, settings: Mapping[str, Any]) -> Result:
-        """Localise; never trains an arm itself."""
+        """Localise; never trains an arm itself. Given the same cell, the same tables."""
         ...
 
 

@@ -36,6 +36,7 @@ class Swapping:
     name: ClassVar[str] = "swapping"
     version: ClassVar[int] = 1
     arms: ClassVar[tuple[str, ...]] = ("perturbed", "normal")
+    optional: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {"tokens": 1024}
 
     def run(self, cell: Cell, settings: Mapping[str, Any]) -> Result:
@@ -68,7 +69,7 @@ def summarise(predicted: np.ndarray, order: list[Window], data: Encoded) -> Resu
     )
     keys = ["window_start", "window_length", "group"]
     rows = outcomes.groupby(keys, as_index=False)["correct"].agg(value="mean", n="size")
-    return Result(rows.assign(arm="perturbed", layer=None, metric="accuracy"), outcomes)
+    return Result(rows.assign(arm="perturbed", layer=None, metric="accuracy"), {"outcomes": outcomes})
 
 
 @torch.inference_mode()
