@@ -17,18 +17,19 @@ ACCEPTED = "auto, cpu, cuda, cuda:N or mps"
 def keep_freed_memory() -> None:
     """Let glibc's malloc keep what tensors free, instead of giving pages back and asking for them again at every step.
 
-    A training step allocates and frees the same large buffers over and over; handing each to the kernel and back costs
-    page faults (15 % of a step of a 6-layer, 384-wide model in a virtual machine). Nothing happens elsewhere than on
-    Linux with glibc. Numbers are those of malloc.h.
+    A training step allocates and frees the same buffers over and over; handing each to the kernel and back costs page
+    faults (15 % of a step of a 6-layer, 384-wide model in a virtual machine). Buffers of 32 MiB and more still go back
+    (malloc allows no higher limit): kept, they would leave holes of many times their size. Nothing happens elsewhere
+    than on Linux with glibc. Numbers are those of malloc.h.
     """
     import ctypes
 
-    trim_threshold, mmap_max = -1, -4
+    trim_threshold, mmap_threshold = -1, -3
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(mmap_max, 0)
+        mallopt(mmap_threshold, 32 * 2**20)
         mallopt(trim_threshold, 2**31 - 1)
 
 

@@ -48,8 +48,22 @@ def record(model: Classifier, ids: Tensor, mask: Tensor) -> Recording:
     return recording
 
 
+TOKENS_AT_ONCE = 4096  # of a layer on a CPU: its inner states (4 d wide) stay in the tens of megabytes
+
+
 def apply_layer(model: Classifier, number: int, states: Tensor, recording: Recording) -> Tensor:
-    """Layer ``number`` on states [K * B, T, d]: K variants of the recorded batch, variant by variant."""
+    """Layer ``number`` on states [K * B, T, d]: K variants of the recorded batch, variant by variant.
+
+    On a CPU at most ``TOKENS_AT_ONCE`` tokens (one variant at least) go through the layer together: more gain no time
+    there, and the layer's inner states would grow with K.
+    """
+    variants = max(1, TOKENS_AT_ONCE // (recording.size * states.shape[1]))
+    if states.device.type != "cpu" or len(states) <= variants * recording.size:
+        return _apply(model, number, states, recording)
+    return torch.cat([_apply(model, number, part, recording) for part in states.split(variants * recording.size)])
+
+
+def _apply(model: Classifier, number: int, states: Tensor, recording: Recording) -> Tensor:
     copies = len(states) // recording.size
     positional, named = recording.extras[number - 1]
     positional = _repeat(positional, recording.size, copies)
