@@ -67,6 +67,44 @@ def test_equals_a_loop_with_the_same_draws(seeds: int) -> None:
     assert place.clean == pytest.approx(np.mean(lowest))
 
 
+@pytest.mark.parametrize("lengths", [(1, 2, 3), (2, 3)])
+def test_retraining_is_rescaled_within_every_draw(lengths: tuple[int, ...]) -> None:
+    """Against a loop over the drawn examples, with all window lengths and with chosen ones."""
+    cells = {seed: cell(seed, 30) for seed in (1, 2)}
+    frames = {seed: frame[frame["window_length"].isin(lengths)] for seed, (frame, _) in cells.items()}
+    place = localise(frames, resamples=40, seed=7, technique="retraining")
+    kept = [w for w in ORDER if w[1] in lengths]
+    matrices = [matrix[[ORDER.index(w) for w in kept]] for _, matrix in cells.values()]
+
+    def weight(drawn: np.ndarray) -> np.ndarray:
+        per_seed = []
+        for matrix in matrices:
+            accuracy = matrix[:, drawn].mean(axis=1)
+            floor = accuracy[kept.index((1, LAYERS))]
+            per_seed.append((accuracy - floor) / (1 - floor))
+        error = memorisation_error(np.mean(per_seed, axis=0), kept, LAYERS, lengths)
+        return error.mean(axis=0)
+
+    draws = np.random.default_rng(7).multinomial(30, np.full(30, 1 / 30), size=40)
+    weights = [weight(np.repeat(np.arange(30), draw)) for draw in draws]
+    np.testing.assert_allclose(place.weight.value, weight(np.arange(30)))
+    np.testing.assert_allclose(place.weight.low, np.quantile(weights, 0.025, axis=0))
+    np.testing.assert_allclose(place.mcog.high, np.quantile([centre_of_gravity(w) for w in weights], 0.975))
+    assert place.lengths == lengths
+    assert place.bounds == attainable_range(kept, LAYERS, lengths)
+    assert np.isnan(place.mcog_k1.value) == (1 not in lengths)
+    assert np.isnan(place.weight_k1.low).all() == (1 not in lengths)
+
+
+def test_retraining_that_forgets_nothing_has_no_interval() -> None:
+    frame = pd.concat([outcomes(np.ones((len(ORDER), 4), bool)), outcomes(np.ones((len(ORDER), 1), bool), "clean", 9)])
+    place = localise({1: frame}, 20, technique="retraining")
+    assert np.isnan(place.mcog.value)
+    assert np.isnan(place.mcog.low)
+    with pytest.raises(MemlocError, match="technique with outcomes by window: 'probing'"):
+        localise({1: frame}, 20, technique="probing")
+
+
 def test_the_same_draws_give_the_same_interval_and_others_another() -> None:
     frame = {1: cell(1)[0]}
     first, again, other = (localise(frame, 60, seed).mcog for seed in (0, 0, 1))

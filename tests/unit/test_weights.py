@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from memloc.analysis.arms import trained_arm
+from memloc.analysis.curves import trained_arm
 from memloc.analysis.layers import attainable_range, lengths_of
 from memloc.analysis.weights import LayerWeights, layer_weights, variants
 from memloc.errors import MemlocError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,14 @@ from memloc.analysis.layers import (
     centre_of_gravity,
     layer_weight,
     layers_of,
+    lengths_of,
     memorisation_error,
+    rescaled,
 )
 from memloc.errors import MemlocError
 
 SEEDS_FOR_INTERVAL = 3
+WINDOWED = ("swapping", "retraining")
 
 
 @dataclass
@@ -33,9 +37,9 @@ class Localisation:
     """Where one (task, model) memorises, averaged over its seeds.
 
     Attributes:
-        error: memorisation error [L, L] (window length, layer), mean over seeds.
+        error: memorisation error [K, L] (window length, layer), mean over seeds; K = L where all lengths were measured.
         weight: layer weight w_l with its interval.
-        weight_k1: the same from single layers alone.
+        weight_k1: the same from single layers alone; NaN where no single layers were measured.
         mcog: centre of gravity of ``weight``.
         mcog_k1: centre of gravity of ``weight_k1``.
         bounds: M-CoG of memory wholly in the first and wholly in the last layer.
@@ -43,6 +47,7 @@ class Localisation:
         seeds: number of seeds.
         unit: what the interval resamples: ``"examples"`` or ``"seeds and examples"``.
         noisy: number of noisy examples.
+        lengths: the K window lengths.
     """
 
     error: np.ndarray
@@ -55,6 +60,7 @@ class Localisation:
     seeds: int
     unit: str
     noisy: int
+    lengths: tuple[int, ...] = ()
 
 
 def correct_matrix(outcomes: pd.DataFrame, group: str) -> tuple[list[tuple[int, int]], np.ndarray]:
@@ -72,25 +78,70 @@ def correct_matrix(outcomes: pd.DataFrame, group: str) -> tuple[list[tuple[int, 
 
 
 def localise(
-    outcomes: dict[int, pd.DataFrame], resamples: int = 1000, seed: int = 0, level: float = 0.95
+    outcomes: dict[int, pd.DataFrame],
+    resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+    technique: str = "swapping",
 ) -> Localisation:
     """Curves and intervals of one (task, model).
 
     The interval resamples noisy examples with replacement, the same draw in every seed (the examples are the same);
     from three seeds up it resamples the seeds too. It covers which examples were made noisy and, from three seeds up,
-    training; it says nothing about other tasks. Heatmaps are averaged over seeds before weights are taken.
+    training; it says nothing about other tasks. Heatmaps are averaged over seeds before weights are taken. Retraining
+    is rescaled within every draw, by what the drawn examples leave when all layers are retrained.
 
     Cost: resamples x seeds x W x n multiplications, done as one matrix product a seed.
 
     Args:
-        outcomes: seed to the outcomes table of its swapping.
+        outcomes: seed to the outcomes table of its swapping or retraining.
         resamples: bootstrap draws.
         seed: of the draws.
         level: coverage asked for.
+        technique: ``swapping`` or ``retraining``.
 
     Raises:
-        MemlocError: if there is no seed, no noisy example, or the seeds differ in windows or examples.
+        MemlocError: if there is no seed, no noisy example, the technique has no windows, or the seeds differ in
+            windows or examples.
     """
+    if technique not in WINDOWED:
+        raise MemlocError("technique with outcomes by window", technique, WINDOWED)
+    windows, matrices = _matched(outcomes)
+    n, num_layers, lengths = matrices[0].shape[1], layers_of(windows), lengths_of(windows)
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n
+    per_seed = np.stack([draws @ matrix.T.astype(float) for matrix in matrices])  # [S, R, W]
+    observed = np.stack([matrix.mean(axis=1) for matrix in matrices])  # [S, W]
+    if technique == "retraining":
+        per_seed, observed = (rescaled(accuracy, windows, num_layers) for accuracy in (per_seed, observed))
+    across = len(matrices) >= SEEDS_FOR_INTERVAL
+    everyone = np.tile(np.arange(len(matrices)), (resamples, 1))
+    picks = rng.integers(len(matrices), size=everyone.shape) if across else everyone
+    resampled = per_seed[picks, np.arange(resamples)[:, None]].mean(axis=1)
+    errors = memorisation_error(resampled, windows, num_layers, lengths)
+    error = memorisation_error(observed.mean(axis=0), windows, num_layers, lengths)
+    nothing = np.full(num_layers, np.nan)
+    single = error[0] if lengths[0] == 1 else nothing
+    singles = errors[:, 0] if lengths[0] == 1 else np.tile(nothing, (resamples, 1))
+    weight, weights = layer_weight(error), layer_weight(errors)
+    clean = [correct_matrix(frame, "clean")[1].mean(axis=1).min() for frame in outcomes.values()]
+    return Localisation(
+        error=error,
+        weight=_interval(weight, weights, level),
+        weight_k1=_interval(single, singles, level),
+        mcog=_interval(centre_of_gravity(weight), centre_of_gravity(weights), level),
+        mcog_k1=_interval(centre_of_gravity(single), centre_of_gravity(singles), level),
+        bounds=attainable_range(windows, num_layers, lengths),
+        clean=float(np.mean(clean)),
+        seeds=len(matrices),
+        unit="seeds and examples" if across else "examples",
+        noisy=n,
+        lengths=lengths,
+    )
+
+
+def _matched(outcomes: dict[int, pd.DataFrame]) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
+    """Windows, and a bool matrix [W, n] of noisy examples for every seed, checked to be about the same things."""
     if not outcomes:
         raise MemlocError("outcomes", "no seed", "at least one")
     parts = [correct_matrix(frame, "noisy") for frame in outcomes.values()]
@@ -98,34 +149,12 @@ def localise(
     examples = [np.sort(frame.loc[frame["group"] == "noisy", "idx"].unique()) for frame in outcomes.values()]
     if n == 0 or any(w != windows for w, _ in parts) or any(not np.array_equal(e, examples[0]) for e in examples):
         raise MemlocError("outcomes", [m.shape for _, m in parts], "the same windows and noisy examples in every seed")
-    num_layers = layers_of(windows)
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n
-    per_seed = np.stack([draws @ matrix.T.astype(float) for _, matrix in parts])  # [S, R, W]
-    across = len(parts) >= SEEDS_FOR_INTERVAL
-    everyone = np.tile(np.arange(len(parts)), (resamples, 1))
-    picks = rng.integers(len(parts), size=everyone.shape) if across else everyone
-    resampled = per_seed[picks, np.arange(resamples)[:, None]].mean(axis=1)
-    observed = np.mean([matrix.mean(axis=1) for _, matrix in parts], axis=0)
-    errors = memorisation_error(resampled, windows, num_layers)
-    error = memorisation_error(observed, windows, num_layers)
+    return windows, [matrix for _, matrix in parts]
 
-    def interval(value: np.ndarray, draws: np.ndarray) -> Interval:
-        tails = [(1 - level) / 2, (1 + level) / 2]
-        low, high = np.nanquantile(draws, tails, axis=0)
-        return Interval(value, low, high)
 
-    weights, singles = layer_weight(errors), errors[:, 0]
-    clean = [correct_matrix(frame, "clean")[1].mean(axis=1).min() for frame in outcomes.values()]
-    return Localisation(
-        error=error,
-        weight=interval(layer_weight(error), weights),
-        weight_k1=interval(error[0], singles),
-        mcog=interval(centre_of_gravity(layer_weight(error)), centre_of_gravity(weights)),
-        mcog_k1=interval(centre_of_gravity(error[0]), centre_of_gravity(singles)),
-        bounds=attainable_range(windows, num_layers),
-        clean=float(np.mean(clean)),
-        seeds=len(parts),
-        unit="seeds and examples" if across else "examples",
-        noisy=n,
-    )
+def _interval(value: np.ndarray, draws: np.ndarray, level: float) -> Interval:
+    """Percentiles of the draws [R, ...] that have a value; NaN where none has."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # numpy warns of places where no draw has one
+        low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return Interval(value, low, high)

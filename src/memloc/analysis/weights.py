@@ -23,7 +23,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.arms import FROZEN, by_seed, curve, trained_arm
+from memloc.analysis.curves import FROZEN, by_seed, curve, trained_arm
 from memloc.analysis.layers import (
     Window,
     attainable_range,

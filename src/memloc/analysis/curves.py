@@ -1,4 +1,4 @@
-"""Whose rows are they? Rows of one cell, told apart by the arm they are about."""
+"""From rows to curves over layers: whose rows they are, one frame a seed, one value a layer."""
 
 from __future__ import annotations
 
