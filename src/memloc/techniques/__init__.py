@@ -1,6 +1,15 @@
 """Localisation techniques. Importing this package registers the built-in ones."""
 
-from memloc.techniques import swapping
+from memloc.techniques import centroids, swapping
 from memloc.techniques.base import Cell, Result, get_technique, register_technique, technique_names
 
-__all__ = ["Cell", "Result", "get_technique", "register_technique", "swapping", "technique_names"]
+__all__ = [
+    "Cell",
+    "Result",
+    "centroids",
+    "get_technique",
+    "register_technique",
+    "retraining",
+    "swapping",
+    "technique_names",
+]
