@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def test_families_are_those_the_tests_know() -> None:
     assert set(KNOWN) == set(FAMILIES)
     for name, family in KNOWN.items():
         assert family_of_type(family.model_type) is family
-        assert get_family(describe(family)) == get_family(name)
+        # what changes no result stays out of the keys
+        assert get_family(describe(family)) == replace(get_family(name), tokenwise=())
 
 
 def test_unknown_names_are_answered_with_near_ones() -> None:

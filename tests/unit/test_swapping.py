@@ -12,7 +12,9 @@ from transformers import AutoConfig, AutoModel
 from memloc.errors import MemlocError
 from memloc.models.classifier import Classifier
 from memloc.models.families import get_family
+from memloc.techniques import layerwise
 from memloc.techniques.base import Cell, get_technique
+from memloc.techniques.layerwise import apply_layer, only_token, record
 from memloc.techniques.swapping import summarise, swap_logits, swap_predictions, windows
 from memloc.training.batches import Encoded
 from memloc.training.evaluate import predict
@@ -49,6 +51,40 @@ def check(perturbed: Classifier, normal: Classifier, data: Encoded, tokens: int 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_equals_the_mixed_models_on_every_window(family: str) -> None:
     check(*pair(family, layers=3), encoded(n=7))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_last_layer_treats_only_the_classified_token_by_itself(family: str) -> None:
+    model = classifier(family)
+    ids, mask = encoded(n=3, lengths=(6, 9)).tensors(range(3))
+    recording, token = record(model, ids, mask), model.pooled_token(mask)
+    last = model.num_layers
+    whole = apply_layer(model, last, recording.inputs[-1].repeat(2, 1, 1), recording)
+    seen: list[int] = []
+
+    def count(_module: torch.nn.Module, args: tuple[Tensor, ...]) -> None:
+        seen.append(args[0].numel() // args[0].shape[-1])
+
+    with only_token(model, last, token):
+        for block in model.family.tokenwise:
+            model.layer(last).get_submodule(block.split(" ... ")[0]).register_forward_pre_hook(count)
+        found = apply_layer(model, last, recording.inputs[-1].repeat(2, 1, 1), recording)
+    assert seen == [6, 6]  # attention and feed-forward, two variants of three examples
+    for variant in (slice(0, 3), slice(3, 6)):
+        torch.testing.assert_close(model.pool(found[variant], mask), model.pool(whole[variant], mask))
+
+
+def test_a_layer_on_a_cpu_takes_few_tokens_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = classifier()
+    ids, mask = encoded(n=3, lengths=(6, 9)).tensors(range(3))
+    recording = record(model, ids, mask)
+    states = torch.cat([recording.inputs[1] + i for i in range(5)])
+    whole = apply_layer(model, 2, states, recording)
+    seen: list[int] = []
+    model.layer(2).register_forward_pre_hook(lambda _module, args: seen.append(len(args[0])))
+    monkeypatch.setattr(layerwise, "TOKENS_AT_ONCE", 2 * 3 * mask.shape[1])
+    torch.testing.assert_close(apply_layer(model, 2, states, recording), whole)
+    assert seen == [6, 6, 3]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

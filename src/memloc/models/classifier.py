@@ -137,17 +137,20 @@ class Classifier(nn.Module):
         extra = {} if self.family.pool == "first" else {"use_cache": False}
         return self.backbone(input_ids=ids, attention_mask=mask, **extra).last_hidden_state
 
-    def pool(self, hidden: Tensor, mask: Tensor, pooling: str = "token") -> Tensor:
-        """The classified token [B, d] of states [B, T, d]: first, or last that is no padding (right-padded batches).
+    def pooled_token(self, mask: Tensor, pooling: str = "token") -> Tensor:
+        """Position int64 [B] of the classified token: first, or last that is no padding (right-padded batches).
 
         ``pooling="last_column"`` takes decoders' column T even where it is padding, as the published code does for OPT.
         """
         if self.family.pool == "first":
-            return hidden[:, 0]
+            return torch.zeros(len(mask), dtype=torch.long, device=mask.device)
         if pooling == "last_column":
-            return hidden[:, -1]
-        last = mask.sum(dim=1) - 1
-        return hidden[torch.arange(len(hidden), device=hidden.device), last]
+            return torch.full((len(mask),), mask.shape[1] - 1, device=mask.device)
+        return mask.sum(dim=1) - 1
+
+    def pool(self, hidden: Tensor, mask: Tensor, pooling: str = "token") -> Tensor:
+        """The states [B, d] of the classified token, from those of all tokens [B, T, d]."""
+        return hidden[torch.arange(len(hidden), device=hidden.device), self.pooled_token(mask, pooling)]
 
     def classify(self, pooled: Tensor, head: str = "main") -> Tensor:
         """Logits [B, C] of pooled tokens [B, d]."""

@@ -7,6 +7,8 @@ any backbone whose layers take the hidden states as their first argument.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +84,51 @@ def _repeat(value: Any, size: int, copies: int) -> Any:
     if isinstance(value, (tuple, list)):
         return type(value)(_repeat(v, size, copies) for v in value)
     return value
+
+
+@contextmanager
+def only_token(model: Classifier, number: int, position: Tensor) -> Iterator[None]:
+    """Inside, layer ``number`` need be right for one token of each example alone; its other outputs mean nothing.
+
+    Attention still sees every token; what treats tokens one by one (the family's ``tokenwise`` blocks) is run on the
+    asked one, and its result stands in every place: residual sums then come out right at ``position``. Three quarters
+    of a layer's multiplications are saved.
+
+    Args:
+        position: of the token, int64 [B]; the layer is given K variants of the B examples, variant by variant.
+    """
+    shapes: list[torch.Size] = []
+
+    def pick(_module: torch.nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        states = args[0]  # [K * B, T, d], or [K * B * T, d] where a family flattens it
+        shapes.append(states.shape)
+        flat = states.reshape(-1, states.shape[-1])
+        tokens = length if states.dim() == 2 else states.shape[1]
+        examples = torch.arange(len(flat) // tokens, device=states.device)
+        return (flat[examples * tokens + position.repeat(len(examples) // len(position))][:, None], *args[1:])
+
+    def spread(_module: torch.nn.Module, _args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        before = shapes.pop()
+        wide = out.expand(-1, length if len(before) == 2 else before[1], -1)
+        return wide.reshape(-1, out.shape[-1]) if len(before) == 2 else wide
+
+    length = 0
+
+    def note_length(_module: torch.nn.Module, args: tuple[Tensor, ...]) -> None:
+        nonlocal length
+        length = args[0].shape[1]
+
+    layer = model.layer(number)
+    hooks = [layer.register_forward_pre_hook(note_length)]
+    for block in model.family.tokenwise:
+        first, _, last = block.partition(" ... ")
+        hooks.append(layer.get_submodule(first).register_forward_pre_hook(pick))
+        hooks.append(layer.get_submodule(last or first).register_forward_hook(spread))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def finish(model: Classifier, states: Tensor) -> Tensor:
