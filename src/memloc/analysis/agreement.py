@@ -75,8 +75,11 @@ def matrix(agreement: pd.DataFrame, value: str = "value") -> pd.DataFrame:
     return square.rename_axis(index=None, columns=None)
 
 
-def layers_by_model(table: pd.DataFrame) -> dict[str, int]:
-    """L of every model that the table tells M-CoG or layer weights of: from ``num_layers``, or from layer weights.
+def layers_by_model(table: pd.DataFrame, models: Sequence[str] | None = None) -> dict[str, int]:
+    """L of models, from ``num_layers`` or from layer weights.
+
+    Args:
+        models: by default every one that the table tells M-CoG or layer weights of.
 
     Raises:
         MemlocError: for a model whose L cannot be told.
@@ -84,7 +87,7 @@ def layers_by_model(table: pd.DataFrame) -> dict[str, int]:
     told = table[table["metric"] == "num_layers"].groupby("model")["value"].max()
     seen = table[table["metric"] == WEIGHT].groupby("model")["layer"].max()
     found = {str(model): int(value) for model, value in seen.items()} | {str(m): int(v) for m, v in told.items()}
-    for model in table.loc[table["metric"].isin((WEIGHT, DEPTH)), "model"].unique():
+    for model in table.loc[table["metric"].isin((WEIGHT, DEPTH)), "model"].unique() if models is None else models:
         if model not in found:
             raise MemlocError(f"layers of {model}", "not told", f"rows of metric num_layers or {WEIGHT}")
     return found
@@ -93,7 +96,7 @@ def layers_by_model(table: pd.DataFrame) -> dict[str, int]:
 def _agreement(
     table: pd.DataFrame, side: str, point: list[str], method: str, layerwise: bool, resamples: int, seed: int
 ) -> pd.DataFrame:
-    means, layers = _means(table), layers_by_model(table)
+    means, layers = means_over_seeds(table), layers_by_model(table)
     made = []
     for first, second in combinations(dict.fromkeys(means.loc[means["metric"].isin((WEIGHT, DEPTH)), side]), 2):
         pair = means[means[side].isin((first, second))]
@@ -132,8 +135,12 @@ def _correlated(
     return float(correlation(first, second, method)[0]), *percentiles(correlation(first, second, method, draws))
 
 
-def _means(table: pd.DataFrame) -> pd.DataFrame:
-    """The measured rows, averaged over seeds."""
+def means_over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """The measured rows, averaged over seeds.
+
+    Raises:
+        MemlocError: if a column is missing or something is told twice.
+    """
     if missing := [column for column in NEEDED if column not in table.columns]:
         raise MemlocError("missing columns of the summary", missing, NEEDED)
     keys = ["task", "model", "technique", "metric", "layer"]
