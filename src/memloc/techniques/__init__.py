@@ -1,6 +1,6 @@
 """Localisation techniques. Importing this package registers the built-in ones."""
 
-from memloc.techniques import centroids, retraining, swapping
+from memloc.techniques import centroids, gradients, retraining, swapping
 from memloc.techniques.base import Cell, Result, get_technique, register_technique, technique_names
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "Result",
     "centroids",
     "get_technique",
+    "gradients",
     "register_technique",
     "retraining",
     "swapping",
