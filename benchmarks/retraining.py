@@ -30,6 +30,7 @@ def plain_window(
     optimizer = torch.optim.AdamW(learning, lr=how.lr, weight_decay=how.weight_decay)
     model.train(how.frozen_dropout)
     model.dropout.train()
+    model.heads.train()
     for number in range(start, start + length):
         model.layer(number).train()
 

@@ -8,7 +8,7 @@ layer.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,20 +23,10 @@ from memloc.training.batches import Encoded, token_batches
 TOKENS = 4096  # padded tokens of a batch that no gradient passes
 
 
-def frozen_copy(model: Classifier, own: Collection[str] = ()) -> Classifier:
-    """A copy in evaluation mode whose weights are the model's own memory and get no gradient.
-
-    Args:
-        own: parts whose weights are really copied, and learn.
-    """
-    parts = model.parts()
-    copied = {id(p) for name in own for module in parts[name] for p in module.parameters()}
-    shared = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters() if id(p) not in copied}
-    twin = copy.deepcopy(model, dict(shared)).eval()
-    for name in own:
-        for module in twin.parts()[name]:
-            module.requires_grad_(True)
-    return twin
+def frozen_copy(model: Classifier) -> Classifier:
+    """A copy in evaluation mode whose weights are the model's own memory and get no gradient."""
+    shared = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
+    return copy.deepcopy(model, dict(shared)).eval()
 
 
 class Shell:

@@ -189,7 +189,7 @@ def retrain(
         ):
             for group in waiting:
                 depth.move_to(group[0][0])
-                learnt = _train(perturbed, pretrained, depth, chosen, group, how, bar)
+                learnt = _train(pretrained, depth, chosen, group, how, bar)
                 for window, logits in zip(group, learnt, strict=True):
                     pieces.put(_piece(window), {"logits": logits})
                     found[window] = logits
@@ -209,7 +209,6 @@ def _cost(num_layers: int, window: Window) -> int:
 
 
 def _train(
-    perturbed: Classifier,
     pretrained: Classifier,
     depth: Depth,
     chosen: Split,
@@ -218,11 +217,11 @@ def _train(
     bar: tqdm,
 ) -> np.ndarray:
     """Train one group of windows to the end; logits [windows, M, C]."""
-    group = Group(perturbed, pretrained, order, how)
+    group = Group(depth.model, pretrained, order, how)
     labels = torch.from_numpy(depth.data.given).to(group.device)
     lengths = depth.data.lengths
     per_epoch = -(-len(chosen.learnt) // how.batch_size)
-    cost = sum(_cost(perturbed.num_layers, window) for window in order)
+    cost = sum(_cost(depth.model.num_layers, window) for window in order)
     group.train(True)
     for epoch in range(how.epochs):
         for i, picked in enumerate(training_order(lengths[chosen.learnt], how.batch_size, how.seed, epoch + 1)):

@@ -7,6 +7,7 @@ see the same batches, so they share what comes before the window, and the frozen
 from __future__ import annotations
 
 import contextlib
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,8 @@ from torch.nn import functional
 
 from memloc.errors import MemlocError
 from memloc.models.classifier import Classifier
-from memloc.techniques.layerwise import apply_layer, finish
-from memloc.techniques.prefix import Batch, frozen_copy
+from memloc.techniques.layerwise import apply_layer, finish, only_token
+from memloc.techniques.prefix import Batch
 from memloc.techniques.swapping import Window
 from memloc.training.batches import derived_seed
 
@@ -71,13 +72,19 @@ class Retraining:
         return self.lr * (step / warm if step < warm else (total - step) / max(1, total - warm))
 
 
-def trainee(perturbed: Classifier, pretrained: Classifier, window: Window, dropout: float) -> Classifier:
-    """The perturbed model with its window at the pre-trained values; window, final norm and head learn.
+def trainee(frozen: Classifier, pretrained: Classifier, window: Window, dropout: float) -> Classifier:
+    """The frozen model with its window at the pre-trained values; window, final norm and head learn.
 
-    Memory: the parts that learn; everything else is shared with the perturbed model and frozen.
+    Memory: the parts that learn. All others are the frozen model's own modules, seen through another model.
     """
     layers = [f"layer.{n}" for n in range(window[0], sum(window))]
-    model = frozen_copy(perturbed, [*layers, "final", "head.main"])
+    own = [*layers, "final", "head.main"]
+    others = [module for name, modules in frozen.parts().items() if name not in own for module in modules]
+    config = getattr(frozen.backbone, "config", None)
+    model = copy.deepcopy(frozen, {id(shared): shared for shared in (*others, config)})
+    for name in own:
+        for module in model.parts()[name]:
+            module.requires_grad_(True)
     model.load_parts(pretrained.part_state(layers))
     model.dropout.p = dropout
     return model
@@ -91,17 +98,17 @@ class Group:
     each parameter of each window, beside k x (L - start + 1) x B x T x d activations.
 
     Args:
-        perturbed: the model all share; not changed.
+        frozen: the perturbed model that all share, as `prefix.frozen_copy` gives it.
         pretrained: whose layers windows begin with.
         order: windows with one start, by length.
     """
 
-    def __init__(self, perturbed: Classifier, pretrained: Classifier, order: list[Window], how: Retraining) -> None:
+    def __init__(self, frozen: Classifier, pretrained: Classifier, order: list[Window], how: Retraining) -> None:
         self.order, self.how = order, how
-        self.frozen = frozen_copy(perturbed)
-        self.models = [trainee(perturbed, pretrained, window, how.dropout) for window in order]
+        self.frozen = frozen
+        self.models = [trainee(frozen, pretrained, window, how.dropout) for window in order]
         self.learning = [[p for p in model.parameters() if p.requires_grad] for model in self.models]
-        self.device = next(perturbed.parameters()).device
+        self.device = next(frozen.parameters()).device
         self.optimizer = torch.optim.AdamW(
             [p for parameters in self.learning for p in parameters],
             lr=how.lr,
@@ -114,6 +121,7 @@ class Group:
         for model, (start, length) in zip(self.models, self.order, strict=True):
             model.train(mode and self.how.frozen_dropout)
             model.dropout.train(mode)
+            model.heads.train(mode)
             for number in range(start, start + length):
                 model.layer(number).train(mode)
 
@@ -144,43 +152,55 @@ class Group:
         with self._autocast():
             if self.models[0].training:  # frozen layers drop out too
                 return [self._whole(i, batch, step) for i in range(len(self.models))]
+            token = self.frozen.pooled_token(batch.mask, self.how.pooling)
             opened = [self._window(i, batch, step) for i in range(len(self.models))]
-            states = self._after(batch, [states for states, _ in opened])
-            pooled = self.frozen.pool(states, batch.mask.repeat(len(self.models), 1), self.how.pooling)
-            parts = pooled.split(len(batch.ids))
+            states = self._after(batch, token, [states for states, _ in opened])
+            # variants stand one after the other
+            places = torch.arange(len(states), device=states.device), token.repeat(len(self.models))
+            parts = states[places].split(len(token))
             return [
-                model.heads["main"](finish(model, part) * keep).float()
-                for model, part, (_, keep) in zip(self.models, parts, opened, strict=True)
+                self._answer(i, part, random) for i, (part, (_, random)) in enumerate(zip(parts, opened, strict=True))
             ]
 
     def _whole(self, which: int, batch: Batch, step: int | None) -> Tensor:
         self._seed(which, step)
         return self.models[which](batch.ids, batch.mask, pooling=self.how.pooling).float()
 
-    def _window(self, which: int, batch: Batch, step: int | None) -> tuple[Tensor, Tensor]:
-        """States after a trainee's window, and what its dropout before the head leaves [B, d].
-
-        The latter is drawn here: next after the window's own dropout, as in a model that runs alone.
-        """
+    def _window(self, which: int, batch: Batch, step: int | None) -> tuple[Tensor, Tensor | None]:
+        """States after a trainee's window, and the random state there in training: its head goes on from it."""
         model, (start, length) = self.models[which], self.order[which]
         self._seed(which, step)
         states = batch.states
         for number in range(start, start + length):
             states = apply_layer(model, number, states, batch.recording)
-        head: Any = model.heads["main"]
-        return states, model.dropout(torch.ones(len(states), head.in_features, device=states.device))
+        return states, None if step is None else self._random_state()
 
-    def _after(self, batch: Batch, ended: list[Tensor]) -> Tensor:
+    def _after(self, batch: Batch, token: Tensor, ended: list[Tensor]) -> Tensor:
         """Run the frozen layers after each window; a window joins the batch where it ends."""
         lasts = [sum(window) - 1 for window in self.order]
-        states = ended[0]
-        joined = 1
-        for number in range(lasts[0] + 1, self.frozen.num_layers + 1):
-            states = apply_layer(self.frozen, number, states, batch.recording)
+        states, joined, depth = ended[0], 1, self.frozen.num_layers
+        for number in range(lasts[0] + 1, depth + 1):
+            # a layer that learns runs whole, with the same dropout as in a model that runs alone
+            with only_token(self.frozen, depth, token) if number == depth else contextlib.nullcontext():
+                states = apply_layer(self.frozen, number, states, batch.recording)
             while joined < len(lasts) and lasts[joined] == number:
                 states = torch.cat([states, ended[joined]])
                 joined += 1
         return states
+
+    def _answer(self, which: int, pooled: Tensor, random: Tensor | None) -> Tensor:
+        if random is not None:
+            self._set_random_state(random)
+        return self.models[which].classify(finish(self.models[which], pooled)).float()
+
+    def _random_state(self) -> Tensor:
+        return torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else torch.get_rng_state()
+
+    def _set_random_state(self, state: Tensor) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state, self.device)
+        else:
+            torch.set_rng_state(state)
 
     def _seed(self, which: int, step: int | None) -> None:
         if step is not None:
