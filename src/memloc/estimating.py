@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from memloc.arms import ARMS, CONTROL_ARMS, arm_of, followed
 from memloc.models.catalogue import get_model
-from memloc.pipeline import ARMS, CellId, Experiment
+from memloc.pipeline import CellId, Experiment
 from memloc.running import tell
 from memloc.techniques.base import get_technique
 
@@ -52,37 +53,42 @@ def _one(experiment: Experiment, task: str, model_name: str) -> Estimate:
     from memloc.training.loop import Plan, Trainer, trained_parts
 
     run = experiment.profile.models[model_name]
-    cell = CellId(task, model_name, run.seeds[0])
-    train, validation = experiment.encoded(cell, "train"), experiment.encoded(cell, "validation")
-    model = experiment.fresh(cell)
+    cells = [CellId(task, model_name, seed) for seed in run.seeds]
+    train, validation = experiment.encoded(cells[0], "train"), experiment.encoded(cells[0], "validation")
+    model = experiment.fresh(cells[0])
     parts = trained_parts(model)
-    trainer = Trainer(model, train, validation, run.training, cell.seed, Plan(parts, train.given))
-    batches = training_order(train.lengths, run.training.batch_size, cell.seed, 1)
+    trainer = Trainer(model, train, validation, run.training, run.seeds[0], Plan(parts, train.given))
+    batches = training_order(train.lengths, run.training.batch_size, run.seeds[0], 1)
     per_token = _timed(experiment, lambda rows: trainer.step(rows), batches, train.lengths)
     forward = _timed(
         experiment, lambda rows: model.eval()(*train.tensors(rows, experiment.torch_device)), batches, train.lengths
     )
 
-    arms = wanted_arms(experiment)
+    arms = [arm for cell in cells for arm in wanted_arms(experiment, cell)]
     epoch = per_token * train.lengths.sum() + forward * (train.lengths.sum() + validation.lengths.sum())
     training = epoch * run.training.epochs * len(arms)
+    if joint := sum(arm in CONTROL_ARMS for arm in arms):  # these train the second task beside
+        auxiliary = experiment.encoded(cells[0]._replace(task=experiment.control(cells[0]).auxiliary), "train")
+        training += per_token * auxiliary.lengths.sum() * run.training.epochs * joint
     layers = get_model(model_name).layers
     # the share of the plain cost of one window after another that the swapping engine pays, see its docstring
     engine = layers + layers * (layers + 1) / 2 + (layers - 1) * layers * (layers + 1) / 6
-    swapping = forward * train.lengths.sum() * engine / layers if "swapping" in experiment.profile.techniques else 0.0
+    found = sum("swapping" in experiment.techniques(setting) for cell in cells for setting in experiment.settings(cell))
+    swapping = forward * train.lengths.sum() * engine / layers * found
     bytes_ = sum(t.nbytes for t in model.part_state(parts).values()) * 2 * len(arms)
-    seeds = len(run.seeds)
-    return Estimate(
-        task, model_name, seeds * (training + swapping) / 3600, seeds * bytes_ / 1e9, float(train.lengths.mean())
-    )
+    return Estimate(task, model_name, (training + swapping) / 3600, bytes_ / 1e9, float(train.lengths.mean()))
 
 
-def wanted_arms(experiment: Experiment) -> list[str]:
-    """The arms that the profile trains, its techniques' included."""
+def wanted_arms(experiment: Experiment, cell: CellId) -> list[str]:
+    """The arms that the profile trains for a cell: its techniques', in every setting, and those they follow."""
     named = set(experiment.profile.extra_arms)
-    for name in experiment.profile.techniques:
-        named |= set(get_technique(name).arms)
-    return [arm for arm in ARMS if arm in named]
+    for setting in experiment.settings(cell):
+        for name in experiment.techniques(setting):
+            technique = get_technique(name)
+            asked = {*technique.arms, *technique.optional} - {"pretrained"}
+            named |= {arm_of(setting, arm) for arm in asked}
+    named |= {leader for arm in named for leader in followed(arm)}
+    return [arm for arm in (*ARMS, *CONTROL_ARMS) if arm in named]
 
 
 def _timed(

@@ -7,19 +7,32 @@ command line, a chapter, or a test.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from memloc import tables
+from memloc.arms import (
+    ARMS,
+    AUXILIARY,
+    CONTROL_ARMS,
+    MAIN,
+    arm_of,
+    auxiliary_parts,
+    followed,
+    learns_original,
+    main_parts,
+)
 from memloc.config import config_key
+from memloc.configurations import CellId, Configurations
 from memloc.data.catalogue import get_task
+from memloc.data.loaded import LoadedData, read_dataset, write_dataset
 from memloc.data.prepare import load_raw, prepare
 from memloc.errors import MemlocError
-from memloc.models.catalogue import get_model, model_config
+from memloc.models.catalogue import get_model
 from memloc.profiles import Profile
 from memloc.store import RESUME, Artefact, Store
 
@@ -28,44 +41,13 @@ if TYPE_CHECKING:
 
     from memloc.models.classifier import Classifier
     from memloc.training.batches import Encoded
+    from memloc.training.streams import Stream
 
-TRAINING_VERSION = 1  # raised when the same settings would train other weights
-DATASET_VERSION = 1
-ARMS = ("perturbed", "normal", "frozen")
-
-
-class CellId(NamedTuple):
-    """One (task, model, seed)."""
-
-    task: str
-    model: str
-    seed: int
-
-    def __str__(self) -> str:
-        return f"{self.task} {self.model} seed {self.seed}"
+__all__ = ["ARMS", "CellId", "Experiment", "LoadedData"]
 
 
 @dataclass
-class LoadedData:
-    """A task's data set as the store holds it.
-
-    Attributes:
-        config: its full configuration.
-        train, validation, test: tables of ``tables.SPLIT``.
-        labels: class names, position = integer label.
-        report: counts made on the way (see ``memloc.data.prepare``).
-    """
-
-    config: dict[str, Any]
-    train: pd.DataFrame
-    validation: pd.DataFrame
-    test: pd.DataFrame
-    labels: list[str]
-    report: dict[str, Any]
-
-
-@dataclass
-class Experiment:
+class Experiment(Configurations):
     """A profile on this machine.
 
     Args:
@@ -109,26 +91,7 @@ class Experiment:
                 raise MemlocError("arm", arm, ARMS)
         _ = self.torch_device
 
-    def cells(self) -> list[CellId]:
-        """Every (task, model, seed) of the profile."""
-        models = self.profile.models.items()
-        return [CellId(task, model, seed) for task in self.profile.tasks for model, run in models for seed in run.seeds]
-
     # -- data ------------------------------------------------------------------------------------------------------
-
-    def dataset_config(self, task: str) -> dict[str, Any]:
-        """The full configuration of a task's data set; reads the source to know what it holds now."""
-        spec = get_task(task)
-        if task not in self._fingerprints:
-            self._fingerprints[task] = load_raw(spec, self.profile.source, self.data_dir).fingerprint
-        return {
-            "version": DATASET_VERSION,
-            "task": task,
-            "task_version": spec.version,
-            "source": self.profile.source,
-            "fingerprint": self._fingerprints[task],
-            "data": asdict(self.profile.data),
-        }
 
     def dataset(self, task: str) -> LoadedData:
         """The perturbed data set of a task, from the store or made; read and checked once an experiment."""
@@ -141,35 +104,11 @@ class Experiment:
 
         def make(folder: Path) -> None:
             spec = get_task(task)
-            made = prepare(load_raw(spec, self.profile.source, self.data_dir), spec, self.profile.data)
-            for split in ("train", "validation", "test"):
-                tables.write(getattr(made, split), tables.SPLIT, folder / f"{split}.parquet")
-            tables.write(made.index(), tables.INDEX, folder / "index.parquet")
-            facts = {"labels": list(made.spec.labels), "report": made.report}
-            (folder / "facts.json").write_text(json.dumps(facts, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+            write_dataset(prepare(load_raw(spec, self.profile.source, self.data_dir), spec, self.profile.data), folder)
 
-        artefact = self.store.get_or_make("dataset", config, make)
-        facts = json.loads(artefact.file("facts.json").read_text(encoding="utf-8"))
-        splits = {s: tables.read(artefact.file(f"{s}.parquet"), tables.SPLIT) for s in ("train", "validation", "test")}
-        return LoadedData(
-            config, splits["train"], splits["validation"], splits["test"], facts["labels"], facts["report"]
-        )
+        return read_dataset(self.store.get_or_make("dataset", config, make))
 
     # -- training --------------------------------------------------------------------------------------------------
-
-    def checkpoint_config(self, cell: CellId, arm: str) -> dict[str, Any]:
-        """The full configuration of a trained arm; arms that follow the perturbed one's steps contain its key."""
-        if arm not in ARMS:
-            raise MemlocError("arm", arm, ARMS)
-        config = {
-            "version": TRAINING_VERSION,
-            "arm": arm,
-            "dataset": self.dataset_config(cell.task),
-            "model": model_config(get_model(cell.model)),
-            "seed": cell.seed,
-            "training": asdict(self.profile.models[cell.model].training),
-        }
-        return config if arm == "perturbed" else config | {"twin": config_key(config | {"arm": "perturbed"})}
 
     def checkpoint(self, cell: CellId, arm: str) -> Artefact:
         """A trained arm, from the store or trained now (its twin first)."""
@@ -179,24 +118,44 @@ class Experiment:
         )
 
     def _train(self, folder: Path, cell: CellId, arm: str) -> None:
-        from memloc.training.loop import Plan, Trainer, trained_parts
+        from memloc.training.loop import Plan, Trainer
 
         training = self.profile.models[cell.model].training
-        model, train = self.fresh(cell), self.encoded(cell, "train")
-        parts = [p for p in trained_parts(model) if arm != "frozen" or p.startswith("head.")]
-        plan = Plan(parts, train.label if arm == "normal" else train.given)
-        if arm != "perturbed":
-            twin = json.loads(self.checkpoint(cell, "perturbed").file("summary.json").read_text())
-            plan.stop_after, plan.memorised_at = twin["epochs_run"], twin["memorised_epoch"]
+        joint = arm in CONTROL_ARMS
+        model, train = self.fresh(cell, joint), self.encoded(cell, "train")
+        labels = train.label if learns_original(arm) else train.given
+        plan = Plan(main_parts(arm, model.parts(), model.num_layers), labels)
+        twins = [json.loads(self.checkpoint(cell, leader).file("summary.json").read_text()) for leader in followed(arm)]
+        if twins:
+            plan.stop_after = max(twin["epochs_run"] for twin in twins)
+            memorised = [twin["memorised_epoch"] for twin in twins]
+            plan.memorised_at = None if None in memorised else max(memorised)
+        if joint:
+            plan.beside = self._auxiliary(cell, model)
         trainer = Trainer(model, train, self.encoded(cell, "validation"), training, cell.seed, plan)
         trainer.run(folder, folder / RESUME, f"training {cell} {arm}")
 
-    def fresh(self, cell: CellId) -> Classifier:
-        """The untrained start on the run's device: the same for every arm of a seed."""
+    def _auxiliary(self, cell: CellId, model: Classifier) -> Stream:
+        """The control's second task, on its original labels."""
+        from memloc.training.streams import Stream
+
+        control = self.control(cell)
+        data = self.encoded(cell._replace(task=control.auxiliary), "train")
+        lr = self.profile.models[cell.model].training.lr * control.lr_share
+        return Stream(data, data.label, auxiliary_parts(model.parts()), lr, AUXILIARY)
+
+    def fresh(self, cell: CellId, joint: bool = False) -> Classifier:
+        """The untrained start on the run's device: the same for every arm of a seed.
+
+        Args:
+            joint: with the control's second head.
+        """
         from memloc.models.classifier import build_classifier
         from memloc.training.batches import derived_seed
 
-        classes = {"main": len(self.dataset(cell.task).labels)}
+        classes = {MAIN: len(self.dataset(cell.task).labels)}
+        if joint:
+            classes[AUXILIARY] = len(self.dataset(self.control(cell).auxiliary).labels)
         model = build_classifier(get_model(cell.model), classes, head_seed=derived_seed("head", cell.seed))
         return model.to(self.torch_device)
 
@@ -227,71 +186,76 @@ class Experiment:
         if arm == "pretrained":
             return model
         artefact = self.checkpoint(cell, arm)
-        if which != "last":
+        if which in ("memorised", "first memorised"):
             summary = json.loads(artefact.file("summary.json").read_text())
             if which == "memorised" and summary["memorised_epoch"] is None:
                 raise MemlocError(
                     f"memorised checkpoint of {cell} {arm}", None, "labels memorised in training; or which='last'"
                 )
             which = "last" if summary["memorised_epoch"] in (None, summary["epochs_run"]) else "memorised"
-        model.load_parts(load_file(artefact.file(f"{which}.safetensors")))
+        state = load_file(artefact.file(f"{which}.safetensors"))
+        parts = {name.split("/", 1)[0] for name in state} - {f"head.{AUXILIARY}"}  # techniques ask about the main task
+        model.load_parts(state, sorted(parts))
         return model
 
     # -- techniques ------------------------------------------------------------------------------------------------
 
-    def technique_config(self, cell: CellId, name: str) -> dict[str, Any]:
-        """The full configuration of a technique's rows: its settings and the arms they come from."""
-        from memloc.techniques.base import get_technique, settings_of
+    def rows(self, cell: CellId, name: str, setting: str = "main") -> Artefact:
+        """The tidy rows of a technique on a cell, from the store or computed now (the arms it needs first).
 
-        technique = get_technique(name)
-        return {
-            "technique": name,
-            "version": technique.version,
-            "settings": settings_of(technique, self.profile.techniques.get(name)),
-            "arms": {
-                arm: self.checkpoint_config(cell, arm)
-                for arm in (*technique.arms, *technique.optional)
-                if arm != "pretrained"
-            },
-            "cell": cell._asdict(),
-        }
-
-    def rows(self, cell: CellId, name: str) -> Artefact:
-        """The tidy rows of a technique on a cell, from the store or computed now (the arms it needs first)."""
-        config = self.technique_config(cell, name)
+        Args:
+            setting: ``main``, or one of ``CONTROLS``, whose arms then stand for those the technique asks for.
+        """
+        config = self.technique_config(cell, name, setting)
         return self.store.get_or_make(
-            "rows", config, lambda folder: self._localise(folder, cell, name, config), self._noted()
+            "rows", config, lambda folder: self._localise(folder, cell, name, config, setting), self._noted()
         )
 
-    def _localise(self, folder: Path, cell: CellId, name: str, config: dict[str, Any]) -> None:
+    def _localise(self, folder: Path, cell: CellId, name: str, config: dict[str, Any], setting: str) -> None:
         from memloc.techniques.base import Cell, get_technique
 
-        for arm in config["arms"]:
-            self.checkpoint(cell, arm)  # here, and not when it is loaded: a technique may have switched gradients off
+        for arm in config["arms"]:  # here, and not when it is loaded: a technique may have switched gradients off
+            self.checkpoint(cell, arm_of(setting, arm))
         key = config_key(config)
+
+        def load(arm: str, memorised: bool = False) -> Classifier:
+            return self.load(cell, arm_of(setting, arm), "first memorised" if memorised else "last")
+
         given = Cell(
             run_key=key,
             **cell._asdict(),
             classes=len(self.dataset(cell.task).labels),
             train=self.encoded(cell, "train"),
-            load=lambda arm, memorised=False: self.load(cell, arm, "first memorised" if memorised else "last"),
+            load=load,
             arms=("pretrained", *config["arms"]),
             resume=folder / RESUME,
             pooling=self.profile.models[cell.model].training.pooling,
         )
+
+        def named(frame: pd.DataFrame) -> pd.DataFrame:
+            """In a control, rows say which one, where they would say perturbed."""
+            told = "arm" in frame and setting != "main"
+            return frame.assign(arm=frame["arm"].replace({"perturbed": setting})) if told else frame
+
         result = get_technique(name).run(given, config["settings"])
         rows = result.rows.assign(run_key=key, technique=name, **cell._asdict())
         for column in set(tables.ROWS.names) - set(rows.columns):
             rows[column] = None
-        tables.write(rows[tables.ROWS.names], tables.ROWS, folder / "rows.parquet")
+        tables.write(named(rows[tables.ROWS.names]), tables.ROWS, folder / "rows.parquet")
         for detail, frame in result.details.items():
-            tables.write(frame, tables.DETAILS[detail], folder / f"{detail}.parquet")
+            tables.write(named(frame), tables.DETAILS[detail], folder / f"{detail}.parquet")
 
     # -- whole runs ------------------------------------------------------------------------------------------------
+
+    def tasks(self) -> tuple[str, ...]:
+        """Every task whose data are needed: the profile's, and the control's second one."""
+        control = self.profile.control
+        return tuple(dict.fromkeys((*self.profile.tasks, *((control.auxiliary,) if control else ()))))
 
     def run_cell(self, cell: CellId) -> None:
         """Everything the profile asks of one cell."""
         for arm in self.profile.extra_arms:
             self.checkpoint(cell, arm)
-        for name in self.profile.techniques:
-            self.rows(cell, name)
+        for setting in self.settings(cell):
+            for name in self.techniques(setting):
+                self.rows(cell, name, setting)

@@ -62,7 +62,7 @@ def run_profile(
         One record per cell, in the order of the profile. A failed cell does not stop the others.
     """
     experiment.check()  # a device that is not there is told once, not once a cell
-    for task in experiment.profile.tasks:
+    for task in experiment.tasks():
         experiment.dataset(task)  # bad data are told before anything is trained
     cells = experiment.cells()
     asked = os.environ.get("OMP_NUM_THREADS", "")

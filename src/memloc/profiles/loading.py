@@ -12,6 +12,7 @@ import yaml
 
 from memloc.config import DataConfig, TrainConfig, from_mapping
 from memloc.errors import MemlocError, unknown_name
+from memloc.profiles.control import Control, control_content, parse_control
 
 SOURCES = ("hub", "files", "generated")
 FOLDER = Path(__file__).parent
@@ -39,6 +40,7 @@ class Profile:
         extra_arms: arms trained beside those that the techniques name.
         techniques: technique name to settings.
         resamples: bootstrap draws of intervals.
+        control: the control arms, or None for none.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Profile:
     extra_arms: tuple[str, ...] = ()
     techniques: dict[str, dict[str, Any]] = field(default_factory=dict)
     resamples: int = 1000
+    control: Control | None = None
 
     def narrowed(
         self,
@@ -82,7 +85,7 @@ class Profile:
 
         if self.source not in SOURCES:
             raise unknown_name("data source", self.source, SOURCES)
-        for task in self.tasks:
+        for task in (*self.tasks, *([self.control.auxiliary] if self.control else [])):
             get_task(task)
         for model in self.models:
             get_model(model)
@@ -122,7 +125,7 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
         if not content.get(key):
             raise MemlocError(f"profile {name}", f"no {key}", f"a value for {key}")
     kinds = {"tasks": list, "seeds": list, "extra_arms": list, "resamples": int}
-    kinds |= dict.fromkeys(("models", "data", "training", "techniques"), dict)
+    kinds |= dict.fromkeys(("models", "data", "training", "techniques", "control"), dict)
     for key, kind in kinds.items():
         if content.get(key) is not None and not isinstance(content[key], kind):
             raise MemlocError(f"{key} of profile {name}", content[key], f"a value of type {kind.__name__}")
@@ -145,6 +148,7 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
         extra_arms=tuple(content.get("extra_arms") or ()),
         techniques={t: dict(s or {}) for t, s in (content.get("techniques") or {}).items()},
         resamples=int(content.get("resamples", 1000)),
+        control=parse_control(name, content.get("control"), content["tasks"], content.get("techniques") or {}),
     ).checked()
 
 
@@ -157,8 +161,8 @@ def profile_content(profile: Profile) -> dict[str, Any]:
         "tasks": list(profile.tasks),
         "extra_arms": list(profile.extra_arms),
     }
-    del content["name"]
-    return content
+    del content["name"], content["control"]  # a profile without control arms says nothing of them
+    return content | ({"control": control_content(profile.control)} if profile.control else {})
 
 
 def _model_run(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from memloc.models.classifier import Classifier
@@ -24,7 +25,9 @@ class Predictions:
 
 
 @torch.inference_mode()
-def predict(model: Classifier, data: Encoded, labels: np.ndarray, pooling: str = "token") -> Predictions:
+def predict(
+    model: Classifier, data: Encoded, labels: np.ndarray, pooling: str = "token", head: str = "main"
+) -> Predictions:
     """Run every example once in evaluation mode; batches of similar length, at most 4,096 tokens each."""
     was_training = model.training
     model.eval()
@@ -33,11 +36,21 @@ def predict(model: Classifier, data: Encoded, labels: np.ndarray, pooling: str =
     target = torch.tensor(labels)
     for rows in token_batches(data.lengths, EVALUATION_TOKENS):
         ids, mask = data.tensors(rows, device)
-        logits = model(ids, mask, pooling=pooling).float().cpu()
+        logits = model(ids, mask, head, pooling).float().cpu()
         predicted[rows] = logits.argmax(dim=1).numpy()
         loss[rows] = functional.cross_entropy(logits, target[rows], reduction="none").numpy()
     model.train(was_training)
     return Predictions(predicted, loss)
+
+
+@torch.inference_mode()
+def predict_pooled(model: Classifier, pooled: Tensor, labels: np.ndarray, head: str = "main") -> Predictions:
+    """The same from stored states of the classified token [N, d]: one matrix product."""
+    was_training = model.training
+    logits = model.eval().classify(pooled, head).float().cpu()
+    model.train(was_training)
+    loss = functional.cross_entropy(logits, torch.tensor(labels), reduction="none")
+    return Predictions(logits.argmax(dim=1).numpy(), loss.numpy().astype(float))
 
 
 def macro_f1(true: np.ndarray, predicted: np.ndarray) -> float:

@@ -6,30 +6,26 @@ stopped and resumed at an epoch ends in the same weights as one that was not.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 
 from memloc import tables
 from memloc.config import TrainConfig
 from memloc.models.classifier import Classifier
-from memloc.training.batches import Encoded, derived_seed, training_order
-from memloc.training.evaluate import predict, scores
-
-log = logging.getLogger(__name__)
+from memloc.training.batches import Encoded, derived_seed
+from memloc.training.cached import is_constant, pooled_states
+from memloc.training.evaluate import Predictions, predict, predict_pooled, scores
+from memloc.training.points import load_point, save_point
+from memloc.training.streams import Learner, Stream, joint_order
 
 RESUME_EVERY = 60.0  # seconds between resume points
 
@@ -43,12 +39,14 @@ class Plan:
         labels: the labels it learns, int64 [N].
         stop_after: the epoch at which to stop whatever the scores say (a twin's), or None.
         memorised_at: the epoch to keep as ``memorised`` (a twin's), or None to find it by macro-F1.
+        beside: a second task, trained together with the first (method 2.1), or None. Scores are the first task's.
     """
 
     parts: list[str]
     labels: np.ndarray
     stop_after: int | None = None
     memorised_at: int | None = None
+    beside: Stream | None = None
 
 
 @dataclass
@@ -64,7 +62,9 @@ class Trainer:
     ``memorised.safetensors`` where the memorised epoch is not the last one.
 
     Cost: about 3 x epochs x N forward passes of L layers for training, epochs x (N + V) for the trace, where V is the
-    number of validation examples. Memory: weights, gradients and two moments of the parts that learn.
+    number of validation examples; a second task of M examples adds 3 x epochs x M. Where only a head learns and nothing
+    drops out in the backbone, N + V passes in all. Memory: weights, and of each task gradients and two moments of the
+    parts that it may change.
     """
 
     def __init__(
@@ -72,24 +72,19 @@ class Trainer:
     ) -> None:
         self.model, self.train_data, self.validation = model, train, validation
         self.config, self.seed, self.plan = config, seed, plan
-        model.set_trainable(plan.parts)
         model.dropout.p = config.dropout
         self.device = next(model.parameters()).device
-        self.learning = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            self.learning, lr=config.lr, weight_decay=config.weight_decay, fused=self.device.type in ("cpu", "cuda")
-        )
-        self.steps_per_epoch = -(-len(train) // config.batch_size)
+        streams = [Stream(train, plan.labels, plan.parts, config.lr), *([plan.beside] if plan.beside else [])]
+        self.learners = [Learner(model, stream, config) for stream in streams]
+        self.main = self._active = self.learners[0]
+        self.main.take_over()
+        self.optimizer, self.steps_per_epoch = self.main.optimizer, self.main.steps_per_epoch
         self.state = _State()
-        self._labels = torch.tensor(plan.labels).to(self.device)
+        self._pooled: dict[str, Tensor] = {}  # states of the classified token by split, where they never change
 
     def rate(self, step: int) -> float:
-        """Learning rate at a step counted from 0: linear warm-up over int(warmup x steps), then linear decay to 0."""
-        total = self.config.epochs * self.steps_per_epoch
-        warm = int(self.config.warmup * total)
-        if step < warm:
-            return self.config.lr * step / max(1, warm)
-        return self.config.lr * max(0.0, (total - step) / max(1, total - warm))
+        """Learning rate of the (first) task at a step counted from 0."""
+        return self.main.rate(step)
 
     def run(self, folder: Path, resume: Path, label: str = "") -> None:
         """Train to the end, from a resume point if there is one.
@@ -100,6 +95,19 @@ class Trainer:
             label: what the progress bar says.
         """
         self._restore(resume)
+        if not self._finished() and self._constant():
+            for split, data in (("train", self.train_data), ("validation", self.validation)):
+                self._pooled[split] = pooled_states(self.model, data, self.config.pooling)
+        cuda = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(cuda):  # dropout draws from the generators that the caller uses too
+            self._epochs(resume, label)
+        self._write(folder)
+
+    def _constant(self) -> bool:
+        """Whether the backbone gives the same states in all epochs."""
+        return self.plan.beside is None and is_constant(self.model, self.plan.parts, self.train_data, self.config)
+
+    def _epochs(self, resume: Path, label: str) -> None:
         saved = time.monotonic()
         with tqdm(
             total=self._last_epoch(), initial=self.state.epoch, desc=label, unit="epoch", leave=False, disable=None
@@ -112,7 +120,6 @@ class Trainer:
                 if time.monotonic() - saved > RESUME_EVERY and not self._finished():
                     self._save_resume(resume)
                     saved = time.monotonic()
-        self._write(folder)
 
     def _last_epoch(self) -> int:
         return min(self.config.epochs, self.plan.stop_after or self.config.epochs)
@@ -126,30 +133,26 @@ class Trainer:
         epoch = self.state.epoch
         torch.manual_seed(derived_seed("dropout", self.seed, epoch))
         self.model.train()
-        first = (epoch - 1) * self.steps_per_epoch
-        for number, rows in enumerate(
-            training_order(self.train_data.lengths, self.config.batch_size, self.seed, epoch)
-        ):
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.rate(first + number)
-            self.step(rows)
+        lengths = [learner.stream.data.lengths for learner in self.learners]
+        steps = [(epoch - 1) * learner.steps_per_epoch for learner in self.learners]
+        for turn, rows in joint_order(lengths, self.config.batch_size, self.seed, epoch):
+            self.learners[turn].set_rate(steps[turn])
+            steps[turn] += 1
+            if turn == 0:
+                self.step(rows)
+            else:
+                self._step(self.learners[turn], rows)
         self.state.trace.append(self._evaluate(epoch))
 
     def step(self, rows: np.ndarray) -> None:
-        """One optimiser step on some rows."""
-        ids, mask = self.train_data.tensors(rows, self.device)
-        with self._autocast():
-            logits = self.model(ids, mask, pooling=self.config.pooling)
-        loss = functional.cross_entropy(logits.float(), self._labels[torch.from_numpy(rows).to(self.device)])
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.learning, self.config.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        """One optimiser step of the (first) task on some rows."""
+        self._step(self.main, rows)
 
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if self.config.precision == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return contextlib.nullcontext()
+    def _step(self, learner: Learner, rows: np.ndarray) -> None:
+        if learner is not self._active:
+            learner.take_over()
+            self._active = learner
+        learner.step(rows, self._pooled.get("train"))
 
     def _evaluate(self, epoch: int) -> pd.DataFrame:
         frames = []
@@ -157,8 +160,13 @@ class Trainer:
             ("train", self.train_data, self.plan.labels),
             ("validation", self.validation, self.validation.label),
         ):
-            frames.append(scores(split, data, labels, predict(self.model, data, labels, self.config.pooling)))
+            frames.append(scores(split, data, labels, self._predict(split, data, labels)))
         return pd.concat(frames).assign(epoch=epoch)
+
+    def _predict(self, split: str, data: Encoded, labels: np.ndarray) -> Predictions:
+        if split in self._pooled:
+            return predict_pooled(self.model, self._pooled[split], labels)
+        return predict(self.model, data, labels, self.config.pooling)
 
     def _latest(self, group: str, metric: str = "accuracy") -> float:
         trace = self.state.trace[-1]
@@ -177,7 +185,8 @@ class Trainer:
             self.state.memorised = self._weights()
 
     def _weights(self) -> dict[str, Tensor]:
-        state = self.model.part_state(self.plan.parts)
+        parts = dict.fromkeys(part for learner in self.learners for part in learner.stream.parts)
+        state = self.model.part_state(parts)
         return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in state.items()}
 
     def _write(self, folder: Path) -> None:
@@ -185,51 +194,45 @@ class Trainer:
         if self.state.memorised_epoch not in (None, self.state.epoch):
             save_file(self.state.memorised, folder / "memorised.safetensors")
         tables.write(pd.concat(self.state.trace, ignore_index=True), tables.TRACE, folder / "trace.parquet")
-        summary = {
+        summary: dict[str, int | float | None] = {
             "epochs_run": self.state.epoch,
             "memorised_epoch": self.state.memorised_epoch,
             "steps": self.state.epoch * self.steps_per_epoch,
         }
+        if beside := self.plan.beside:
+            got = predict(self.model, beside.data, beside.labels, self.config.pooling, beside.head)
+            summary["accuracy_beside"] = float(np.mean(got.predicted == beside.labels))  # was the second task learnt?
         (folder / "summary.json").write_text(json.dumps(summary, sort_keys=True))
 
     def _save_resume(self, resume: Path) -> None:
-        """Write a resume point beside the old one, then put it in its place: a kill leaves one whole point."""
-        resume.mkdir(parents=True, exist_ok=True)
         tensors = {f"weights/{k}": v for k, v in self._weights().items()}
         tensors |= {f"memorised/{k}": v for k, v in self.state.memorised.items()}
-        for i, parameter in enumerate(self.learning):
-            for key, value in self.optimizer.state[parameter].items():
-                tensors[f"optimizer/{i}/{key}"] = value.detach().cpu()
+        for prefix, learner in self._optimisers():
+            tensors |= {f"{prefix}{key}": value for key, value in learner.state().items()}
         meta = {
             "epoch": str(self.state.epoch),
             "memorised_epoch": json.dumps(self.state.memorised_epoch),
             "trace": json.dumps(pd.concat(self.state.trace).to_dict("records")),
         }
-        save_file(tensors, resume / "point.tmp", metadata=meta)
-        (resume / "point.tmp").replace(resume / "point.safetensors")
+        save_point(resume, tensors, meta)
+
+    def _optimisers(self) -> list[tuple[str, Learner]]:
+        """The learners and how a resume point calls their tensors."""
+        return list(zip(("optimizer/", "optimizer-beside/"), self.learners, strict=False))
 
     def _restore(self, resume: Path) -> None:
-        path = resume / "point.safetensors"
-        if not path.exists():
+        point = load_point(resume)
+        if point is None:
             return
-        try:
-            with safe_open(path, "pt") as stream:
-                meta = stream.metadata()
-            tensors = load_file(path)
-        except (SafetensorError, OSError) as error:
-            log.warning("training starts anew: %s is damaged (%s)", path, error)
-            return
+        tensors, meta = point
 
         def below(prefix: str) -> dict[str, Tensor]:
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
         self.model.load_parts(below("weights/"))
         self.state.memorised = below("memorised/")
-        for i, parameter in enumerate(self.learning):
-            found = below(f"optimizer/{i}/")
-            # fused steps count on the device, others on the CPU
-            here = self.device if self.optimizer.defaults["fused"] else torch.device("cpu")
-            self.optimizer.state[parameter] = {k: v.to(here if k == "step" else self.device) for k, v in found.items()}
+        for prefix, learner in self._optimisers():
+            learner.load(below(prefix))
         self.state.epoch = int(meta["epoch"])
         self.state.memorised_epoch = json.loads(meta["memorised_epoch"])
         self.state.trace = [pd.DataFrame(json.loads(meta["trace"]))]
