@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from memloc import tables
 from memloc.analysis.numbers import HeldOut
+from memloc.arms import SETTINGS
 from memloc.config import canonical_json
 from memloc.disk import explained
 from memloc.errors import MemlocError
@@ -66,14 +67,31 @@ class Release:
     def trace(self, cell: CellId, arm: str) -> pd.DataFrame:
         return self._of("traces.parquet", cell, {"arm": arm})[tables.TRACE.names]
 
-    def rows(self, cell: CellId, technique: str) -> pd.DataFrame:
-        return self._of("rows.parquet", cell, {"technique": technique})
+    def settings(self, cell: CellId) -> tuple[str, ...]:
+        self._entry(cell)
+        frame = self.tables["rows.parquet"]
+        arms = set(frame.loc[(frame[CELL] == list(cell)).all(axis=1), "arm"])
+        return (SETTINGS[0], *(setting for setting in SETTINGS[1:] if setting in arms))
+
+    def rows(self, cell: CellId, technique: str, setting: str = "main") -> pd.DataFrame:
+        frame = self._of("rows.parquet", cell, {"technique": technique})
+        # rows of one run name its setting in some arm; others, as the frozen one, are called the same in every setting
+        told = frame["arm"].where(frame["arm"].isin(SETTINGS[1:])).groupby(frame["run_key"]).transform("first")
+        chosen = frame[told.fillna(SETTINGS[0]) == setting]
+        if chosen.empty:
+            raise MemlocError(
+                "rows.parquet of the released run", f"{cell}, {technique}, {setting}", self.settings(cell)
+            )
+        return chosen.reset_index(drop=True)
 
     def outcomes(self, cell: CellId, technique: str) -> pd.DataFrame:
         return self._of("outcomes.parquet", cell, {"technique": technique})[tables.OUTCOMES.names]
 
     def held_out(self, cell: CellId) -> HeldOut:
         return HeldOut(**self._entry(cell)["dataset"]["validation"])
+
+    def classes(self, cell: CellId) -> int:
+        return int(self._entry(cell)["dataset"]["classes"])
 
     def _entry(self, cell: CellId) -> dict[str, Any]:
         if cell not in self._entries:

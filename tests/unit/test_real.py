@@ -128,7 +128,7 @@ def test_a_new_release_executes_chapters_again(tmp_path: Path) -> None:
 
 def test_claims_are_judged_on_both_runs(released: Swapping, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = pd.DataFrame(columns=["run", "task", "model", "seed", "technique", "metric", "layer", "value", "n"])
-    monkeypatch.setattr(tabulate_swapping, "swapping_summary", lambda numbers: empty)
+    monkeypatch.setattr(tabulate_swapping, "summary", lambda numbers, techniques: empty)
     alone, both = tabulate_swapping.claims_table(released), tabulate_swapping.claims_table(released, released)
     assert [c for c in both if c not in alone] == ["verdict, released run", "reason, released run"]
     assert set(both["verdict, released run"]) == {"cannot tell"}

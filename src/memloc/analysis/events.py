@@ -94,10 +94,11 @@ def centroid_events(rows: pd.DataFrame, left_out: bool = False) -> dict[str, flo
         "noisy_largest_step": largest_step(noisy),
     }
     for half in HALVES:
-        if (rows["arm"] == half).any():
-            found[f"noisy_end_position_{half}"] = float(
-                curve(rows, half, "noisy_mean", "noisy", num_layers=len(noisy))[-1]
-            )
+        last = rows[(rows["arm"] == half) & (rows["metric"] == "noisy_mean") & (rows["layer"] == len(noisy))]
+        if len(last) > 1:
+            raise MemlocError(f"rows of centroids noisy_mean of {half} at layer {len(noisy)}", len(last), "one")
+        if len(last):
+            found[f"noisy_end_position_{half}"] = float(last["value"].iloc[0])
     return found
 
 

@@ -36,14 +36,20 @@ class Numbers(Protocol):
     def trace(self, cell: CellId, arm: str) -> pd.DataFrame:
         """How an arm was trained (``tables.TRACE``)."""
 
-    def rows(self, cell: CellId, technique: str) -> pd.DataFrame:
-        """The tidy rows of a technique (``tables.ROWS``)."""
+    def settings(self, cell: CellId) -> tuple[str, ...]:
+        """``main``, and the control settings the cell has numbers in (``memloc.arms``)."""
+
+    def rows(self, cell: CellId, technique: str, setting: str = "main") -> pd.DataFrame:
+        """The tidy rows of a technique in a setting (``tables.ROWS``)."""
 
     def outcomes(self, cell: CellId, technique: str) -> pd.DataFrame:
         """Right or wrong, by window and example (``tables.OUTCOMES``)."""
 
     def held_out(self, cell: CellId) -> HeldOut:
         """The validation examples."""
+
+    def classes(self, cell: CellId) -> int:
+        """Number of classes C of the task."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,11 @@ class Computed:
     def trace(self, cell: CellId, arm: str) -> pd.DataFrame:
         return tables.read(self.experiment.checkpoint(cell, arm).file("trace.parquet"), tables.TRACE)
 
-    def rows(self, cell: CellId, technique: str) -> pd.DataFrame:
-        return tables.read(self.experiment.rows(cell, technique).file("rows.parquet"), tables.ROWS)
+    def settings(self, cell: CellId) -> tuple[str, ...]:
+        return self.experiment.settings(cell)
+
+    def rows(self, cell: CellId, technique: str, setting: str = "main") -> pd.DataFrame:
+        return tables.read(self.experiment.rows(cell, technique, setting).file("rows.parquet"), tables.ROWS)
 
     def outcomes(self, cell: CellId, technique: str) -> pd.DataFrame:
         return tables.read(self.experiment.rows(cell, technique).file("outcomes.parquet"), tables.OUTCOMES)
@@ -71,3 +80,6 @@ class Computed:
     def held_out(self, cell: CellId) -> HeldOut:
         labels = self.experiment.dataset(cell.task).validation["label"]
         return HeldOut(len(labels), majority_rate(labels))
+
+    def classes(self, cell: CellId) -> int:
+        return len(self.experiment.dataset(cell.task).labels)

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import pandas as pd
 
 from memloc import tables
-from memloc.analysis.intervals import localise
+from memloc.analysis.events import centroid_events
+from memloc.analysis.intervals import WINDOWED, localise
+from memloc.analysis.weights import layer_weights
+from memloc.errors import MemlocError
 from memloc.pipeline import CellId, Experiment
 
-TECHNIQUE = "swapping"
+if TYPE_CHECKING:
+    from memloc.store import Artefact
+
+Found = dict[int, "Artefact"]  # by seed
 
 
-def found_outcomes(experiment: Experiment) -> dict[tuple[str, str], dict[int, pd.DataFrame]]:
-    """Outcomes of swapping that are in the store, by (task, model) and seed; nothing is computed."""
-    found: dict[tuple[str, str], dict[int, pd.DataFrame]] = {}
-    for cell in experiment.cells():
-        artefact = experiment.store.find("rows", experiment.technique_config(cell, TECHNIQUE))
-        if artefact is not None:
-            outcomes = tables.read(artefact.file("outcomes.parquet"), tables.OUTCOMES)
-            found.setdefault((cell.task, cell.model), {})[cell.seed] = outcomes
+def found_rows(experiment: Experiment) -> dict[tuple[str, str, str], Found]:
+    """What is in the store, by (task, model, technique) and seed; nothing is computed."""
+    found: dict[tuple[str, str, str], Found] = {}
+    for technique in experiment.profile.techniques:
+        for cell in experiment.cells():
+            artefact = experiment.store.find("rows", experiment.technique_config(cell, technique))
+            if artefact is not None:
+                found.setdefault((cell.task, cell.model, technique), {})[cell.seed] = artefact
     return found
 
 
 def noisy_accuracy(experiment: Experiment, cell: CellId) -> float:
-    """Accuracy on the noisy examples' given labels after the perturbed arm's last epoch."""
+    """Accuracy on the noisy examples' given labels after the perturbed arm's last epoch; NaN if it is not there."""
     artefact = experiment.store.find("checkpoint", experiment.checkpoint_config(cell, "perturbed"))
     if artefact is None:
         return float("nan")
@@ -33,28 +42,61 @@ def noisy_accuracy(experiment: Experiment, cell: CellId) -> float:
 
 
 def overview(experiment: Experiment) -> pd.DataFrame:
-    """One row per (task, model): seeds in the store, noisy accuracy (lowest seed), M-CoG with its interval and range.
+    """One row per (task, model, technique): seeds in the store, noisy accuracy (lowest seed), M-CoG with its range.
+
+    M-CoG of swapping and retraining have an interval over examples, from three seeds up over seeds too. Techniques that
+    weigh no layers show what they tell instead. M-CoG of different techniques are on different scales: the depth, 0 to
+    1 along the attainable range, stands beside each.
 
     Returns:
         A frame of strings ready to print.
     """
-    rows = []
-    found = found_outcomes(experiment)
+    rows, found = [], found_rows(experiment)
     for task in experiment.profile.tasks:
         for model, run in experiment.profile.models.items():
-            seeds = found.get((task, model), {})
-            row = {"task": task, "model": model, "seeds": f"{len(seeds)}/{len(run.seeds)}"}
-            if seeds:
-                place = localise(seeds, experiment.profile.resamples)
-                noisy = min(noisy_accuracy(experiment, CellId(task, model, seed)) for seed in seeds)
-                row |= {
-                    "noisy acc.": f"{noisy:.3f}",
-                    "M-CoG": f"{place.mcog.value:.2f}",
-                    "95 % interval": f"{place.mcog.low:.2f} to {place.mcog.high:.2f}",
-                    "over": place.unit,
-                    "M-CoG (k=1)": f"{place.mcog_k1.value:.2f}",
-                    "attainable": f"{place.bounds[0]:.2f} to {place.bounds[1]:.2f}",
-                    "clean acc.": f"{place.clean:.3f}",
-                }
-            rows.append(row)
+            for technique in experiment.profile.techniques:
+                seeds = found.get((task, model, technique), {})
+                row = {"task": task, "model": model, "technique": technique, "seeds": f"{len(seeds)}/{len(run.seeds)}"}
+                if seeds:
+                    noisy = [noisy_accuracy(experiment, CellId(task, model, seed)) for seed in seeds]
+                    if not np.isnan(noisy).all():  # maps are made without the cell's own training
+                        row["noisy acc."] = f"{np.nanmin(noisy):.3f}"
+                    row |= _told(technique, seeds, experiment.profile.resamples)
+                rows.append(row)
     return pd.DataFrame(rows).fillna("-")
+
+
+def _told(technique: str, seeds: Found, resamples: int) -> dict[str, str]:
+    """What a technique tells of one task and model."""
+    frames = [tables.read(artefact.file("rows.parquet"), tables.ROWS) for artefact in seeds.values()]
+    if technique in WINDOWED:
+        return _windowed(technique, seeds, resamples)
+    if technique == "maps":
+        frame = pd.concat(frames)
+        clean = frame[(frame["metric"] == "generalisation_mean") & (frame["group"] == "clean")]["value"]
+        return {"instead": f"generalisation score {clean.mean():.3f}"}
+    try:
+        if technique == "centroids":
+            events = pd.DataFrame([centroid_events(frame) for frame in frames]).mean()
+            return {"instead": f"crossing {events['crossing']:.1f}, initiation {events['initiation']:.1f}"}
+        weights = layer_weights(frames)
+    except MemlocError as error:  # a layer without positions; somebody's own technique that weighs no layers
+        return {"instead": str(error)}
+    told = _place(weights.mcog, weights.relative, weights.bounds)
+    return told | ({"instead": weights.reason} if weights.reason else {})
+
+
+def _windowed(technique: str, seeds: Found, resamples: int) -> dict[str, str]:
+    outcomes = {s: tables.read(artefact.file("outcomes.parquet"), tables.OUTCOMES) for s, artefact in seeds.items()}
+    place = localise(outcomes, resamples, technique=technique)
+    (low, high), mcog = place.bounds, float(place.mcog.value)
+    return _place(mcog, (mcog - low) / (high - low) if high > low else float("nan"), place.bounds) | {
+        "95 % interval": f"{place.mcog.low:.2f} to {place.mcog.high:.2f}",
+        "over": place.unit,
+        "M-CoG (k=1)": f"{place.mcog_k1.value:.2f}",
+        "clean acc.": f"{place.clean:.3f}",
+    }
+
+
+def _place(mcog: float, depth: float, bounds: tuple[float, float]) -> dict[str, str]:
+    return {"M-CoG": f"{mcog:.2f}", "attainable": f"{bounds[0]:.2f} to {bounds[1]:.2f}", "depth": f"{depth:.2f}"}

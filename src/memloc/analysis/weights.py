@@ -203,6 +203,7 @@ _RULES: dict[str, Callable[[list[pd.DataFrame], str | None], LayerWeights]] = {
     "gradients": _gradients,
     "probing": _probing,
 }
+KNOWN = (*_RULES, *WITHOUT_WEIGHTS)
 
 
 def _alike(seeds: list[pd.DataFrame], arm: str, metric: str) -> list[pd.DataFrame]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.summary import shortest_forgetting, swapping_summary
+from memloc.analysis.summary import shortest_forgetting, summary
 from memloc.claims import first_run_commit, judge_all, load_claims, rule_commit
 from memloc.data.catalogue import get_task
 from memloc.models.catalogue import get_model
@@ -76,11 +76,11 @@ def _verdicts(swapping: Swapping) -> pd.DataFrame:
     Findings are about natural language and pre-trained models. Rows of generated tasks or of models with random
     weights are no evidence for or against them, so they are not given to the rules.
     """
-    summary = swapping_summary(swapping.study.numbers)
-    real = summary["task"].map(lambda t: get_task(t).group != "generated").astype(bool)
-    trained = summary["model"].map(lambda m: get_model(m).pretrained).astype(bool)
+    told = summary(swapping.study.numbers, techniques=("swapping",))
+    real = told["task"].map(lambda t: get_task(t).group != "generated").astype(bool)
+    trained = told["model"].map(lambda m: get_model(m).pretrained).astype(bool)
     real &= swapping.study.profile.source != "generated"
-    return judge_all(summary[real & trained]).query("not superseded").set_index("claim")
+    return judge_all(told[real & trained]).query("not superseded").set_index("claim")
 
 
 def commits() -> dict[str, str]:
