@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from memloc import __version__
 from memloc.errors import MemlocError
+from memloc.own.command import add_commands
 
 if TYPE_CHECKING:
     from memloc.pipeline import Experiment
@@ -77,6 +78,8 @@ def build_parser() -> argparse.ArgumentParser:
     results.add_argument("--release", type=Path, metavar="FOLDER", help="write the numbers of all finished cells there")
     results.add_argument("--verify", type=Path, metavar="FOLDER", help="check a released run instead; needs no store")
     results.set_defaults(run=_results)
+
+    add_commands(commands)
 
     book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
     execute = _with_profile(book.add_parser("execute", help="execute the chapters that changed"))

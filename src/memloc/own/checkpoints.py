@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shlex
@@ -45,11 +46,14 @@ class OwnCheckpoint:
         from transformers import AutoConfig
 
         if self.base is not None and not (self.folder / "config.json").is_file():
-            return self.base.config
+            config = copy.deepcopy(self.base.config)
+            if heads := self.adapter_heads():
+                config.num_labels = heads[0]  # the base may know other classes than the adapter learnt
+            return config
         try:
             return AutoConfig.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError) as error:
-            kind = _first_line(error)
+            kind = first_line(error)
             raise MemlocError(f"config.json of {self.title}", kind, "a model that transformers knows") from error
 
     @cached_property
@@ -68,9 +72,7 @@ class OwnCheckpoint:
         try:
             return AutoTokenizer.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError) as error:
-            raise MemlocError(
-                f"tokenizer of {self.title}", _first_line(error), "one that transformers knows"
-            ) from error
+            raise MemlocError(f"tokenizer of {self.title}", first_line(error), "one that transformers knows") from error
 
     @property
     def has_tokenizer(self) -> bool:
@@ -98,6 +100,11 @@ class OwnCheckpoint:
             with path.open("rb") as stream:
                 own.append(hashlib.file_digest(stream, "sha256").hexdigest())
         return own + (self.base.sha256 if self.base else [])
+
+    def adapter_heads(self) -> list[int]:
+        """Number of classes by an adapter's own head; empty where it has none and its base's head stays."""
+        ends = ("score.weight", "classifier.weight", "classifier.out_proj.weight")
+        return [len(tensor) for name, tensor in _tensors(self.weights(), self.title) if name.endswith(ends)]
 
     def check_finite(self) -> None:
         """Read every tensor once.
@@ -180,5 +187,5 @@ def _no_weights(title: str, files: list[str], adapter: bool) -> MemlocError:
     return MemlocError(f"weights of {title}", pickles[0], told)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__

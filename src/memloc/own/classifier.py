@@ -78,6 +78,18 @@ class OwnClassifier(Classifier):
         return self.backbone(input_ids=ids, attention_mask=mask, token_type_ids=kinds, **extra).last_hidden_state
 
 
+class OwnHead(nn.Sequential):
+    """A head of several modules, which shares them with the checkpoint.
+
+    Attributes:
+        in_features: width of the pooled token, as of a linear head.
+    """
+
+    def __init__(self, *modules: nn.Module, in_features: int) -> None:
+        super().__init__(*modules)
+        self.in_features = in_features
+
+
 def own_head(checkpoint: Any) -> nn.Module:
     """What turns the pooled token [B, d] into logits [B, C], from the checkpoint's own modules (shared, not copied).
 
@@ -90,7 +102,9 @@ def own_head(checkpoint: Any) -> nn.Module:
         return score
     pooler: Any = getattr(checkpoint.base_model, "pooler", None)
     if isinstance(classifier, nn.Linear) and hasattr(pooler, "dense"):
-        return nn.Sequential(pooler.dense, pooler.activation, checkpoint.dropout, classifier)
+        pooled = (pooler.dense, pooler.activation, checkpoint.dropout, classifier)
+        return OwnHead(*pooled, in_features=pooler.dense.in_features)
     if hasattr(classifier, "dense") and hasattr(classifier, "out_proj"):
-        return nn.Sequential(classifier.dropout, classifier.dense, nn.Tanh(), classifier.dropout, classifier.out_proj)
+        modules = (classifier.dropout, classifier.dense, nn.Tanh(), classifier.dropout, classifier.out_proj)
+        return OwnHead(*modules, in_features=classifier.dense.in_features)
     raise MemlocError("head of the model", type(checkpoint).__name__, "a pooler with a classifier, or score")

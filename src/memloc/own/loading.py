@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from memloc.errors import MemlocError
-from memloc.own.checkpoints import ADAPTER_WEIGHTS, OwnCheckpoint, _first_line
+from memloc.own.checkpoints import OwnCheckpoint, first_line
 from memloc.own.classifier import OwnClassifier, own_family
 
 if TYPE_CHECKING:
@@ -86,14 +86,14 @@ def load(found: OwnCheckpoint, types: bool, head_of: OwnCheckpoint | None = None
         if found.base is not None:
             model = _merged(found)
         else:
-            model = _stock(found, head_of.config if head_of else found.config, any_head=head_of is not None)
+            model = stock(found, head_of.config if head_of else found.config, any_head=head_of is not None)
     classifier = OwnClassifier(model, types).eval()
     if head_of is not None:
         classifier.load_parts(load(head_of, types).part_state(["head.main"]))
     return classifier.requires_grad_(True)
 
 
-def _stock(found: OwnCheckpoint, config: Any, any_head: bool) -> nn.Module:
+def stock(found: OwnCheckpoint, config: Any, any_head: bool) -> nn.Module:
     from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
@@ -113,7 +113,7 @@ def _stock(found: OwnCheckpoint, config: Any, any_head: bool) -> nn.Module:
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         accepted = "a readable safetensors checkpoint of this configuration"
-        raise MemlocError(f"weights of {found.title}", _first_line(error), accepted) from error
+        raise MemlocError(f"weights of {found.title}", first_line(error), accepted) from error
     finally:
         logging.set_verbosity(verbosity)
     lacking = sorted({*told["missing_keys"], *(entry[0] for entry in told["mismatched_keys"])})
@@ -141,24 +141,8 @@ def _merged(found: OwnCheckpoint) -> nn.Module:
         from peft import PeftModel
     except ImportError as error:
         raise MemlocError("package for adapters", "peft is not installed", "pip install peft") from error
-    config, shapes = found.base.config, _adapter_heads(found)
-    if shapes:  # the base may know other classes than the adapter was trained on
-        config = type(config).from_dict({**config.to_dict(), "num_labels": shapes[0]})
-        if (own := found.config).num_labels == shapes[0]:
-            config.id2label, config.label2id = own.id2label, own.label2id
-    base = _stock(found.base, config, any_head=bool(shapes))
+    base = stock(found.base, found.config, any_head=bool(found.adapter_heads()))
     try:
-        merged = PeftModel.from_pretrained(base, found.folder, use_safetensors=True).merge_and_unload()
+        return PeftModel.from_pretrained(base, found.folder, use_safetensors=True).merge_and_unload()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise MemlocError(f"adapter {found.title}", _first_line(error), f"one of {found.base.title}") from error
-    found.config.num_labels = config.num_labels
-    return merged
-
-
-def _adapter_heads(found: OwnCheckpoint) -> list[int]:
-    """Number of classes by the adapter's own head, if it has one."""
-    from safetensors import safe_open
-
-    with safe_open(found.folder / ADAPTER_WEIGHTS, "pt") as stream:
-        names = [n for n in stream.keys() if n.endswith(("score.weight", "classifier.weight", "out_proj.weight"))]  # noqa: SIM118
-        return [stream.get_slice(n).get_shape()[0] for n in names if "attention" not in n and "attn" not in n]
+        raise MemlocError(f"adapter {found.title}", first_line(error), f"one of {found.base.title}") from error

@@ -1,0 +1,74 @@
+"""Out of memory: halve what runs at once and go on, saying so.
+
+Only settings that change no result are halved: ``tokens`` of a batch where nothing learns. A batch size at which
+something learns is part of the method and stays.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from memloc.errors import MemlocError
+
+log = logging.getLogger(__name__)
+
+HALVED = ("tokens", "megabytes")
+LEAST = 16
+SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC")
+
+T = TypeVar("T")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, the device's or the machine's, did not suffice."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign.lower() in str(error).lower() for sign in SIGNS)
+
+
+def with_less(
+    what: str,
+    run: Callable[[Mapping[str, Any]], T],
+    settings: Mapping[str, Any],
+    say: Callable[[str], None] = log.warning,
+) -> tuple[T, dict[str, Any]]:
+    """Run with these settings, or with smaller batches where memory does not suffice.
+
+    Args:
+        what: for messages, such as a technique's name.
+        run: takes settings; run again from its beginning after each halving.
+        say: told of each halving.
+
+    Returns:
+        What ``run`` returned, and the settings it succeeded with.
+
+    Raises:
+        MemlocError: if it does not fit at the smallest size, or has nothing that can be halved.
+    """
+    now = dict(settings)
+    while True:
+        try:
+            return run(now), now
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = str(error).strip().partition("\n")[0][:120] or "MemoryError"
+        # out of the block above, so that no traceback holds the tensors of the failed attempt
+        name = next((n for n in HALVED if n in now and now[n] // 2 >= LEAST), None)
+        if name is None:
+            raise MemlocError(f"memory for {what}", reason, "a device with more memory, or shorter texts (max_length)")
+        now[name] //= 2
+        say(f"{what} ran out of memory; trying again with {name} {now[name]} instead of {now[name] * 2}")
+        free()
+
+
+def free() -> None:
+    """Give back what nothing uses any more."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
