@@ -79,9 +79,7 @@ class Release:
         told = frame["arm"].where(frame["arm"].isin(SETTINGS[1:])).groupby(frame["run_key"]).transform("first")
         chosen = frame[told.fillna(SETTINGS[0]) == setting]
         if chosen.empty:
-            raise MemlocError(
-                "rows.parquet of the released run", f"{cell}, {technique}, {setting}", self.settings(cell)
-            )
+            raise MemlocError(f"setting of {technique} in the released run", setting, self.settings(cell))
         return chosen.reset_index(drop=True)
 
     def outcomes(self, cell: CellId, technique: str) -> pd.DataFrame:

@@ -20,6 +20,8 @@ from memloc.claims import judge_all, load_claims
 from memloc.errors import MemlocError
 from memloc.pipeline import CellId
 from memloc.publishing.worked import ACCURACY
+from memloc.released import Release
+from memloc.techniques.swapping import windows
 from memloc.training.evaluate import macro_f1
 
 
@@ -225,6 +227,59 @@ def test_every_technique_is_in_it_under_its_own_key_or_those_asked_for() -> None
     assert set(judge_all(found)["verdict"]) == {"cannot tell"}, "one task is not enough"
     only = summary(numbers([cell], more=more), techniques=["maps"])  # type: ignore[arg-type]
     assert set(only["technique"]) == {"training", "maps"}
+
+
+def control_numbers(retraining: dict[str, float]) -> SimpleNamespace:
+    """Control settings of a model with six layers: swapping finds the first two places, retraining none."""
+    top = {"control_first": 2, "control_middle": 3, "control_last": 1}
+
+    def of(cell: CellId, name: str, setting: str = "main") -> pd.DataFrame:
+        layer = top.get(setting, 1)
+        spared = {(s, k): 0.5 if s <= layer < s + k else 1.0 for s, k in windows(6)}
+        if name == "retraining":
+            spared = dict.fromkeys(windows(6), retraining[setting])
+        arm = "perturbed" if setting == "main" else setting
+        return rows(spared, technique=name).assign(arm=arm, run_key=f"{name} {setting}")
+
+    found = numbers([CellId("wic", "minilm-l6", 1)])
+    found.profile = SimpleNamespace(
+        techniques=("swapping", "retraining", "maps"),
+        control=SimpleNamespace(techniques=("swapping", "retraining", "maps")),
+    )
+    found.settings = lambda cell: ("main", *top)
+    found.rows = lambda cell, name, setting="main": maps_rows() if name == "maps" else of(cell, name, setting)
+    found.trace = lambda cell, arm: trace({"control_middle": 0.96}.get(arm, 0.99))
+    return found
+
+
+def test_control_settings_are_scored_and_their_lowest_accuracy_told() -> None:
+    retraining = {"main": 1.0, "control_first": 0.5, "control_middle": 0.5, "control_last": 0.5}
+    found = summary(control_numbers(retraining)).set_index(["technique", "metric"])  # type: ignore[arg-type]
+    assert found.loc[("swapping", "accuracy_at_1"), "value"] == pytest.approx(2 / 3)
+    assert found.loc[("swapping", "accuracy_at_1"), "run"] == "swapping control_first"
+    assert found.loc[("training", "control_accuracy_noisy"), "value"] == 0.96
+    assert found.loc[("training", "accuracy_noisy"), "value"] == 0.99
+    assert found.loc[("retraining", "accuracy_at_1"), "value"] == pytest.approx(1 / 3), "alike weights: a random layer"
+    assert ("maps", "accuracy_at_1") not in found.index
+    flat = summary(control_numbers(retraining | {"control_last": 1.0}))  # type: ignore[arg-type]
+    assert np.isnan(flat.set_index(["technique", "metric"]).loc[("retraining", "accuracy_at_2"), "value"])
+    assert set(judge_all(flat)["verdict"]) == {"cannot tell"}
+
+
+def test_a_released_run_tells_its_settings_apart() -> None:
+    cell = CellId("wic", "minilm-l6", 1)
+    made = control_numbers(dict.fromkeys(("main", "control_first", "control_middle", "control_last"), 0.5))
+    parts = [made.rows(cell, "swapping", setting) for setting in made.settings(cell)]
+    frozen = [part.assign(arm="frozen") for part in parts]  # called the same in every setting
+    table = pd.concat([*parts, *frozen], ignore_index=True).assign(**cell._asdict())
+    release = Release(made.profile, {"cells": [cell._asdict()]}, {"rows.parquet": table})
+    assert release.settings(cell) == made.settings(cell)
+    for setting in made.settings(cell):
+        found = release.rows(cell, "swapping", setting)
+        assert len(found) == 2 * len(parts[0])
+        assert set(found["run_key"]) == {f"swapping {setting}"}
+    with pytest.raises(MemlocError, match="setting of swapping in the released run: 'control_fist'"):
+        release.rows(cell, "swapping", "control_fist")
 
 
 def test_no_cells_give_an_empty_summary_that_can_be_judged() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from memloc.analysis.control import control_score
 from memloc.analysis.curves import trained_arm
 from memloc.analysis.events import centroid_events, probing_events
 from memloc.analysis.layers import Window, layers_of, window_accuracy
@@ -169,8 +170,6 @@ def _control(numbers: Numbers, cell: CellId, techniques: Sequence[str]) -> list[
     settings = [setting for setting in numbers.settings(cell) if setting != "main"]
     if not settings:
         return []
-    from memloc.analysis.control import control_accuracy
-
     scores = [last_score(numbers.trace(cell, setting), "train", "noisy") for setting in settings]
     lowest = {"metric": "control_accuracy_noisy", "value": min(s for s, _ in scores), "n": scores[0][1]}
     parts = [pd.DataFrame([lowest | {"technique": "training", "run": ""}])]
@@ -178,7 +177,10 @@ def _control(numbers: Numbers, cell: CellId, techniques: Sequence[str]) -> list[
     for name in (n for n in chosen if n in techniques and n not in WITHOUT_WEIGHTS):
         rows = {setting: numbers.rows(cell, name, setting) for setting in settings}
         weights = {setting: layer_weights(frame).weight for setting, frame in rows.items()}
-        first, second = control_accuracy(weights)
+        first = second = float("nan")  # a setting in which nothing can be told leaves the share untold
+        if all(np.isfinite(weight).all() for weight in weights.values()):
+            score = control_score(weights)
+            first, second = score.at_1, score.at_2
         told = pd.DataFrame({"metric": ["accuracy_at_1", "accuracy_at_2"], "value": [first, second]})
         parts.append(told.assign(technique=name, n=len(settings), run=rows[settings[0]]["run_key"].iloc[0]))
     return [part.assign(layer=None) for part in parts]
