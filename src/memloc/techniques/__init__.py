@@ -1,6 +1,6 @@
 """Localisation techniques. Importing this package registers the built-in ones."""
 
-from memloc.techniques import centroids, gradients, retraining, swapping
+from memloc.techniques import centroids, gradients, maps, probing, retraining, swapping
 from memloc.techniques.base import Cell, Result, get_technique, register_technique, technique_names
 
 __all__ = [
@@ -9,6 +9,8 @@ __all__ = [
     "centroids",
     "get_technique",
     "gradients",
+    "maps",
+    "probing",
     "register_technique",
     "retraining",
     "swapping",

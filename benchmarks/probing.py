@@ -1,0 +1,113 @@
+"""Probing the plain way: for each layer its states, for each probe seed one small network trained on them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.harness import Sides
+from benchmarks.world import World
+from memloc.models.classifier import Classifier
+from memloc.techniques.probes import EpochDraws, ProbeSettings, Target, initial_weights, split_rows
+from memloc.techniques.probing import device_states, targets, train_all
+from memloc.training.batches import Encoded
+from memloc.training.evaluate import macro_f1
+
+BATCH = 8
+SETTINGS = ProbeSettings(epochs=10, from_epoch=2)  # each epoch costs the same
+SEEDS = range(5)
+
+
+@torch.inference_mode()
+def plain_states(model: Classifier, data: Encoded, layer: int) -> Tensor:
+    """States [N, d] after one layer (0: before the first), as stock models return them, eight rows at a time."""
+    device = next(model.parameters()).device
+    found = []
+    for start in range(0, len(data), BATCH):
+        ids, mask = data.tensors(range(start, min(start + BATCH, len(data))), device)
+        out = model.backbone(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+        found.append(model.pool(out.hidden_states[layer], mask))
+    return torch.cat(found)
+
+
+class PlainProbe(nn.Sequential):
+    """One probe, starting where the package's probe of the same layer and seed starts."""
+
+    def __init__(self, width: int, target: Target, layer: int, seed: int, hidden: int) -> None:
+        linears = []
+        for weight, bias in initial_weights(width, target.classes, hidden, seed, target.name, layer):
+            linear = nn.Linear(*weight.shape)
+            linear.load_state_dict({"weight": torch.from_numpy(weight.T.copy()), "bias": torch.from_numpy(bias)})
+            linears.append(linear)
+        super().__init__(linears[0], nn.GELU(), linears[1], nn.GELU(), linears[2])
+
+
+def score(target: Target, true: np.ndarray, predicted: np.ndarray) -> float:
+    """Binary F1 of the positive class, or macro F1."""
+    if target.positive is None:
+        return macro_f1(true, predicted)
+    hits = int(((true == target.positive) & (predicted == target.positive)).sum())
+    said, there = int((predicted == target.positive).sum()), int((true == target.positive).sum())
+    return 2 * hits / (said + there) if said + there else 0.0
+
+
+def plain_probe(states: Tensor, layer: int, target: Target, seed: int, settings: ProbeSettings) -> Tensor:
+    """Test logits [n, C] of one probe, in the package's order of examples and with its dropout masks."""
+    split = split_rows(len(states), seed)
+    labels = torch.from_numpy(target.labels).to(states.device)
+    probe = PlainProbe(states.shape[1], target, layer, seed, settings.hidden).to(states.device)
+    loss = nn.CrossEntropyLoss(weight=torch.tensor(target.weights, device=states.device) if target.weights else None)
+    optimizer = torch.optim.AdamW(probe.parameters(), settings.lr, weight_decay=settings.weight_decay)
+    best, kept = -1.0, probe.state_dict()
+    for epoch in range(1, settings.epochs + 1):
+        draws = EpochDraws(seed, target.name, epoch, settings.dropout)
+        order = torch.from_numpy(draws.order(split.train))
+        for rows in order.split(settings.batch_size):
+            inputs = states[rows]
+            if settings.dropout:
+                inputs = inputs * torch.from_numpy(draws.mask(len(rows), states.shape[1])).to(states.device)
+            optimizer.zero_grad()
+            loss(probe(inputs), labels[rows]).backward()
+            optimizer.step()
+        if epoch > settings.from_epoch:
+            with torch.inference_mode():
+                predicted = probe(states[split.validation]).argmax(1).cpu().numpy()
+            now = score(target, target.labels[split.validation], predicted)
+            if now > best:
+                best, kept = now, copy.deepcopy(probe.state_dict())
+    probe.load_state_dict(kept)
+    with torch.inference_mode():
+        return probe(states[split.test])
+
+
+def plain_probing(
+    model: Classifier, data: Encoded, target: Target, seeds: Sequence[int], settings: ProbeSettings
+) -> np.ndarray:
+    """Predicted classes [S, L + 1, n] of the test examples, one layer and one probe after the other."""
+    found = []
+    for layer in range(model.num_layers + 1):
+        states = plain_states(model, data, layer)
+        found.append([plain_probe(states, layer, target, seed, settings).argmax(1).cpu().numpy() for seed in seeds])
+    return np.array(found).swapaxes(0, 1)
+
+
+def our_probing(
+    model: Classifier, data: Encoded, target: Target, seeds: Sequence[int], settings: ProbeSettings
+) -> np.ndarray:
+    """The same from the package."""
+    return train_all(device_states(model, data), target, seeds, settings).predicted
+
+
+def sides(world: World) -> Sides:
+    """Probes that tell noisy from clean examples, in every layer, for five seeds; the difference is the share of test
+    predictions that differ."""
+    model, data, target = world.perturbed, world.data, targets(world.data, world.classes)[0]
+    return Sides(
+        plain=lambda: plain_probing(model, data, target, SEEDS, SETTINGS),
+        ours=lambda: our_probing(model, data, target, SEEDS, SETTINGS),
+        difference=lambda a, b: float(np.mean(a != b)),
+    )
