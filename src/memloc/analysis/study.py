@@ -1,16 +1,23 @@
-"""Numbers of the study that this project repeats, with their source and how exactly they are known (``study.yml``)."""
+"""Numbers of the study that this project repeats, with their source and how exactly they are known.
+
+``study.yml`` holds one number a task, and numbers of other kinds by name; ``study_curves.yml`` curves over layers.
+"""
 
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import yaml
 
-from memloc.errors import MemlocError
+from memloc.errors import MemlocError, unknown_name
 
-FILE = Path(__file__).with_name("study.yml")
+FILE, CURVES = Path(__file__).with_name("study.yml"), Path(__file__).with_name("study_curves.yml")
 
 
 @dataclass(frozen=True)
@@ -38,16 +45,171 @@ class Published:
     source: str
 
 
-@functools.cache
+@dataclass(frozen=True)
+class Curves:
+    """A curve over layers a task: as ``Published``, but ``tasks`` maps to float64 [L], NaN where it is not known."""
+
+    technique: str
+    metric: str
+    model: str
+    title: str
+    layers: int
+    how: str
+    tolerance: float
+    tasks: dict[str, np.ndarray]
+    source: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """Numbers that are not one a task and model.
+
+    Attributes:
+        name: what they are of.
+        how, tolerance, source: as in ``Published``.
+        values: technique, model, task, or two of them separated by a space, to number.
+    """
+
+    name: str
+    how: str
+    tolerance: float
+    values: dict[str, float]
+    source: str
+
+
 def published(technique: str = "swapping", metric: str = "mcog", model: str = "bert-base-cased") -> Published:
     """What the study found with a technique on a model.
 
     Raises:
         MemlocError: if the file has no such numbers.
     """
-    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    entries = [Published(**entry, source=content["source"]) for entry in content["published"]]
-    found = {(e.technique, e.metric, e.model): e for e in entries}
-    if (technique, metric, model) not in found:
-        raise MemlocError("published numbers", (technique, metric, model), [" ".join(key) for key in found])
-    return found[technique, metric, model]
+    return _chosen("published numbers", _published(), (technique, metric, model))
+
+
+def published_curves(
+    technique: str = "swapping", metric: str = "layer_weight", model: str = "bert-base-cased"
+) -> Curves:
+    """The curves over layers that the study found with a technique on a model.
+
+    Raises:
+        MemlocError: if the file has no such curves.
+    """
+    return _chosen("published curves", _curves(), (technique, metric, model))
+
+
+def told(name: str) -> Told:
+    """Numbers of the study by name, such as ``agreement of techniques, mcog, pearson``.
+
+    Raises:
+        MemlocError: for an unknown name, with the nearest known ones.
+    """
+    if name not in _told():
+        raise unknown_name("numbers of the study", name, _told())
+    return _told()[name]
+
+
+def told_names() -> list[str]:
+    """All names that ``told`` knows."""
+    return list(_told())
+
+
+def check(content: Mapping[str, Any], curves: Mapping[str, Any]) -> None:
+    """Refuse numbers that are not finite, stand there twice, or lack their model, how they were read, or how exactly.
+
+    Raises:
+        MemlocError: naming the first such entry.
+    """
+    for key, names in (("published", KEY), ("told", ("name",))):
+        _check_entries(key, content[key], names, content["models"])
+    _check_entries("curves", curves["curves"], KEY, content["models"])
+    for entry in curves["curves"]:
+        layers = content["models"][entry["model"]]["layers"]
+        for task, values in entry["tasks"].items():
+            if len(values) != layers:
+                raise MemlocError(f"published curve of {task}, {_name(entry, KEY)}", len(values), f"{layers} layers")
+
+
+KEY = ("technique", "metric", "model")
+
+
+def _name(entry: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return " ".join(str(entry.get(name)) for name in names)
+
+
+def _check_entries(kind: str, entries: list[dict[str, Any]], names: tuple[str, ...], models: Mapping[str, Any]) -> None:
+    values = "values" if kind == "told" else "tasks"
+    fields, seen = {*names, "how", "tolerance", values}, set()
+    for entry in entries:
+        where = f"{kind} entry {_name(entry, names)}"
+        if set(entry) != fields:
+            raise MemlocError(where, sorted(entry), f"exactly {', '.join(sorted(fields))}")
+        if _name(entry, names) in seen:
+            raise MemlocError(where, "twice", "each entry once")
+        seen.add(_name(entry, names))
+        if "model" in names and entry["model"] not in models:
+            raise unknown_name(f"model of {where}", str(entry["model"]), models)
+        if not isinstance(entry["tolerance"], (int, float)) or not 0 <= entry["tolerance"] < math.inf:
+            raise MemlocError(f"tolerance of {where}", entry["tolerance"], "a number from 0 on")
+        if not isinstance(entry["how"], str) or not entry["how"]:
+            raise MemlocError(f"how of {where}", entry["how"], "how the numbers were read")
+        for name, value in entry[values].items():
+            numbers = [v for v in value if v is not None] if kind == "curves" else [value]
+            if not all(type(v) in (int, float) and math.isfinite(v) for v in numbers):
+                raise MemlocError(f"{name} of {where}", value, "finite numbers")
+
+
+@functools.cache
+def _files() -> tuple[dict[str, Any], dict[str, Any]]:
+    content, curves = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (FILE, CURVES))
+    check(content, curves)
+    return content, curves
+
+
+@functools.cache
+def _published() -> dict[tuple[str, ...], Published]:
+    content, _ = _files()
+    entries = [Published(**e, **content["models"][e["model"]], source=content["source"]) for e in content["published"]]
+    return {(e.technique, e.metric, e.model): e for e in entries}
+
+
+@functools.cache
+def _curves() -> dict[tuple[str, ...], Curves]:
+    content, curves = _files()
+    made = {}
+    for entry in curves["curves"]:
+        tasks = {task: np.array(values, float) for task, values in entry["tasks"].items()}
+        about = content["models"][entry["model"]]
+        made[tuple(entry[name] for name in KEY)] = Curves(
+            **{**entry, "tasks": tasks}, **about, source=content["source"]
+        )
+    return made
+
+
+@functools.cache
+def _told() -> dict[str, Told]:
+    content, _ = _files()
+    return {entry["name"]: Told(**entry, source=content["source"]) for entry in content["told"]}
+
+
+def _chosen(kind: str, found: dict[tuple[str, ...], Any], key: tuple[str, ...]) -> Any:
+    if key not in found:
+        raise MemlocError(kind, key, [" ".join(known) for known in found])
+    return found[key]
+
+
+@functools.cache
+def published_agreement(between: str, measure: str) -> dict[frozenset[str], float]:
+    """Correlations that the study found between techniques (Pearson) or between models (Spearman), by pair of names.
+
+    Args:
+        between: ``techniques`` or ``models``.
+        measure: ``mcog`` or ``layer_weight``.
+
+    Raises:
+        MemlocError: if the file has no such numbers.
+    """
+    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))["agreement"]
+    found = {(entry["between"], entry["measure"]): entry["pairs"] for entry in content}
+    if (between, measure) not in found:
+        raise MemlocError("published agreement", (between, measure), [" ".join(key) for key in found])
+    return {frozenset(pair.split()): float(value) for pair, value in found[between, measure].items()}
