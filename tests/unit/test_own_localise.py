@@ -9,11 +9,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from own_world import fine_tuned, saved, sentences, stock
 
 import memloc
 from memloc import tables
 from memloc.cli import main
+from memloc.errors import MemlocError
 
 KINDS = ["roberta", "llama"]
 
@@ -31,7 +33,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return folder
 
 
-FAST: dict[str, Any] = {"retraining": {"epochs": 1}}
+FAST: dict[str, Any] = {"retraining": {"epochs": 1}, "probing": {"epochs": 2, "from_epoch": 0, "seeds": 2}}
 
 
 def arms(world: Path, *names: str) -> list[str]:
@@ -88,6 +90,111 @@ def test_all_techniques_and_the_report(world: Path, tmp_path: Path) -> None:
     images = re.findall(r"<img [^>]*>", page)
     assert images
     assert all(re.search(r'alt="[^"]{20,}"', image) for image in images)
+
+
+def test_a_mask_without_original_labels(world: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(world / "data.csv")
+    frame.assign(noisy=frame["given"] != frame["label"]).drop(columns="label").to_csv(
+        tmp_path / "mask.csv", index=False
+    )
+    said: list[str] = []
+    found = memloc.localise(
+        "all", world / "perturbed", tmp_path / "mask.csv", normal=world / "normal", device="cpu", settings=FAST,
+        say=said.append,
+    )  # fmt: skip
+    assert set(found.lacking) == {"centroids", "retraining"}
+    assert "original labels" in found.lacking["centroids"]
+    assert "--pretrained" in found.lacking["retraining"]
+    assert set(found.techniques) == {"swapping", "gradients", "probing"}
+    assert not found.rows["metric"].str.contains("original").any()
+    assert "did not run: it needs --pretrained" in found.report
+    whole = memloc.localise("swapping", world / "perturbed", world / "data.csv", normal=world / "normal", device="cpu")
+    for column in ("value", "n", "window_start"):
+        assert found.of("swapping")[column].tolist() == whole.rows[column].tolist()
+
+
+def test_what_is_missing_is_named_and_the_rest_runs(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ["--model", world / "perturbed", "--data", world / "data.csv", "--device", "cpu", "--out", tmp_path / "out"]
+    assert run("--technique", "swapping", *model) == 2
+    assert "swapping: it needs --normal" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+    assert run("--technique", "gradients", *model) == 0
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert "gradients runs without --frozen" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_an_estimate_runs_nothing_and_names_every_technique(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from memloc.own.job import wanted_techniques
+
+    model = ["--model", world / "perturbed", "--data", world / "data.csv", "--device", "cpu"]
+    assert run("--estimate", *model, *arms(world, "normal", "pretrained")) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in told] == [*wanted_techniques("all"), "together"]
+    assert not any("unknown" in line for line in told)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_killed_run_goes_on_with_what_was_finished(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memloc.techniques.centroids import Centroids
+    from memloc.techniques.swapping import Swapping
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def go() -> Any:
+        return memloc.localise(
+            "all", world / "perturbed", world / "data.csv", normal=world / "normal", out=tmp_path / "out", device="cpu",
+            settings=FAST, say=lambda _: None,
+        )  # fmt: skip
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Centroids, "run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            go()
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setattr(Swapping, "run", killed)  # finished before: not to be run again
+    found = go()
+    assert found.techniques == ["swapping", "gradients", "probing", "centroids"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_output_folder_that_holds_something_else(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    chosen = {"normal": world / "normal", "out": tmp_path, "device": "cpu"}
+    with pytest.raises(MemlocError, match=r"output folder: .*accepted: a new or empty folder"):
+        memloc.localise("swapping", world / "perturbed", world / "data.csv", **chosen)
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_out_of_memory_halves_the_batch_and_says_so(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memloc.techniques import swapping
+
+    whole, asked, said = swapping.swap_predictions, [], []
+
+    def tight(perturbed: Any, normal: Any, data: Any, tokens: int, *rest: Any) -> Any:
+        asked.append(tokens)
+        if tokens > 300:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return whole(perturbed, normal, data, tokens, *rest)
+
+    plain = memloc.localise("swapping", world / "perturbed", world / "data.csv", normal=world / "normal", device="cpu")
+    monkeypatch.setattr(swapping, "swap_predictions", tight)
+    found = memloc.localise(
+        "swapping", world / "perturbed", world / "data.csv", normal=world / "normal", device="cpu", say=said.append
+    )
+    assert asked == [1024, 512, 256]
+    assert len(said) == 2
+    assert "tokens 256 instead of 512" in said[-1]
+    assert said[-1] in found.notes
+    pd.testing.assert_frame_equal(found.rows, plain.rows)
 
 
 def test_the_same_run_gives_the_same_tables(world: Path) -> None:

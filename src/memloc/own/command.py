@@ -83,7 +83,7 @@ def _localise(arguments: argparse.Namespace) -> int:
     found = localise(**chosen, out=arguments.out, say=say)
     _print(found)
     print(f"{found.folder}/report.html")
-    return 0 if arguments.technique == "all" or not found.lacking else 1
+    return 0
 
 
 def _print(found: Localised) -> None:

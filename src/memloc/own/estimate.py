@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ def _swapping(job: Job, one: Planned, measured: _Measured) -> float:
 
 
 def _retraining(job: Job, one: Planned, measured: _Measured) -> float:
-    """2 (L - s + 1) + k applications a token and epoch for k layers from layer s, and one pass over those asked about."""
+    """2 (L - s + 1) + k applications a token and epoch for k layers from layer s; one pass over those asked about."""
     from memloc.techniques.retraining import chosen_windows
 
     n, noisy = _layers(job), float(job.encoded.data.noisy.mean())
@@ -167,9 +167,31 @@ def _centroids(job: Job, one: Planned, measured: _Measured) -> float:
     return (3 if "normal" in job.arms else 1) * measured.forward * _tokens(job)
 
 
+def _probing(job: Job, one: Planned, measured: _Measured) -> float:
+    """States once an arm; then epochs of probes, one of which is trained here, on states that are noise."""
+    import torch
+
+    from memloc.techniques.probe_training import train_probes
+    from memloc.techniques.probing import probe_settings, targets
+
+    asked, seeds = targets(job.encoded.data, job.classes), range(one.settings["seeds"])
+    how = replace(probe_settings(one.settings), epochs=1, from_epoch=0)
+    together = list(seeds) if job.device.type == "cuda" else [0]  # as probing does
+    shape = (_layers(job) + 1, len(job.encoded.data), int(job.model.config.hidden_size))
+    states = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(job.device)
+    for _ in range(2):  # the first one warms up
+        began = time.perf_counter()
+        train_probes(states, range(len(states)), asked[0], together, how)
+        seconds = time.perf_counter() - began
+    arms = 1 + ("frozen" in job.arms)
+    trained = seconds * one.settings["epochs"] * len(seeds) / len(together) * (len(asked) + arms - 1)
+    return trained + arms * measured.forward * _tokens(job)
+
+
 COSTS: dict[str, Callable[[Job, Planned, _Measured], float]] = {
     "swapping": _swapping,
     "retraining": _retraining,
     "gradients": _gradients,
+    "probing": _probing,
     "centroids": _centroids,
 }

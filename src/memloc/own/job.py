@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from memloc.config import config_key
 from memloc.errors import MemlocError, unknown_name
@@ -76,16 +74,13 @@ class Job:
         """What a technique is given."""
         from memloc.techniques.base import Cell
 
-        data = self.encoded.data
-        if not self.table.has_originals:  # no technique that is run then tells anything of these
-            data = replace(data, label=np.where(data.noisy, data.given, data.label))
         return Cell(
             run_key=config_key(self.config(technique, settings)),
             task=self.table.name,
             model=self.model.name,
             seed=0,
             classes=self.classes,
-            train=data,
+            train=self.encoded.data,
             load=self.load,
             arms=tuple(self.arms),
             resume=resume,

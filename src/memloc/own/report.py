@@ -145,4 +145,9 @@ def _origin(facts: dict[str, Any]) -> str:
     rows.append(("data", facts["data"], facts["data_sha256"][:16]))
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     told = f"{versions}; {facts['device']}; at most {facts['token_limit']} tokens an example."
-    return table(("part", "name", "SHA-256 begins with"), rows, "Files.") + f'<p class="small">{escape(told)}</p>'
+    settings = [(n, ", ".join(f"{k} {v}" for k, v in how.items())) for n, how in facts["settings"].items()]
+    return (
+        table(("part", "name", "SHA-256 begins with"), rows, "Files.")
+        + table(("technique", "settings"), settings, "Settings.")
+        + f'<p class="small">{escape(told)}</p>'
+    )

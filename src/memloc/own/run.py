@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,14 @@ import pandas as pd
 from memloc import __version__, tables
 from memloc.config import canonical_json, config_key
 from memloc.errors import MemlocError
+from memloc.memory import with_less
 from memloc.own.folder import OutFolder
 from memloc.own.job import Job, Planned, open_job, plan
-from memloc.own.memory import is_out_of_memory, with_less
 from memloc.own.result import Localised
+
+if TYPE_CHECKING:
+    from memloc.models.classifier import Classifier
+    from memloc.training.batches import Encoded
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +107,7 @@ def _run(job: Job, planned: list[Planned], folder: OutFolder, say: Callable[[str
             say(f"{one.name} failed: {error}")
             continue
         frames.append(rows)
+        result.facts["settings"][one.name] = one.settings
         result.notes += notes
         result.details |= {f"{one.name}/{name}": table for name, table in details.items()}
     if not frames:
@@ -129,15 +134,11 @@ def _one(
     if kept is not None:
         return *kept, notes
     cell = job.cell(technique, one.settings, folder.resume(one.name))
-    found, _ = with_less(one.name, lambda settings: technique.run(cell, settings), one.settings, note)
+    found, one.settings = with_less(one.name, lambda settings: technique.run(cell, settings), one.settings, note)
     rows = found.rows.assign(run_key=cell.run_key, technique=one.name, task=cell.task, model=cell.model, seed=0)
     for column in set(tables.ROWS.names) - set(rows.columns):
         rows[column] = None
-    details = dict(found.details)
-    if not job.table.has_originals:
-        rows = rows[~rows["metric"].str.startswith(("f1_original", "original"))]
-        details = {name: t[t["target"] != "original"] if name == "probes" else t for name, t in details.items()}
-    folder.finish(one.name, rows[tables.ROWS.names], details)
+    folder.finish(one.name, rows[tables.ROWS.names], found.details)
     return *folder.finished(one.name, sure=True), notes
 
 
@@ -146,15 +147,9 @@ def facts_of(job: Job, say: Callable[[str], None] = log.warning) -> dict[str, An
     import torch
 
     from memloc.own.loading import class_names
-    from memloc.training.evaluate import predict
 
     data, model = job.encoded.data, job.load("perturbed")
-    try:
-        right = predict(model, data, data.given).predicted == data.given
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        raise MemlocError("memory for the model", str(error)[:120], "a device with more memory") from error
+    right = _predicted(model, data, say) == data.given
     counts = np.bincount(data.given, minlength=job.classes)
     return {
         "model": job.model.name,
@@ -173,8 +168,25 @@ def facts_of(job: Job, say: Callable[[str], None] = log.warning) -> dict[str, An
         "arms": {arm: {"title": found.name, "sha256": found.sha256} for arm, found in job.arms.items()},
         "data_sha256": job.table.sha256,
         "device": str(job.device),
+        "settings": {},
         "versions": {"memloc": __version__, "torch": torch.__version__},
     }
+
+
+def _predicted(model: Classifier, data: Encoded, say: Callable[[str], None]) -> np.ndarray:
+    """Predicted classes, int64 [N], in batches that fit."""
+    import torch
+
+    from memloc.training.batches import token_batches
+
+    @torch.inference_mode()
+    def run(settings: Mapping[str, Any]) -> np.ndarray:
+        found = np.empty(len(data), np.int64)
+        for rows in token_batches(data.lengths, settings["tokens"]):
+            found[rows] = model(*data.tensors(rows, next(model.parameters()).device)).argmax(dim=-1).cpu().numpy()
+        return found
+
+    return with_less("the model's own predictions", run, {"tokens": 4096}, say)[0]
 
 
 def write(found: Localised, folder: OutFolder) -> None:

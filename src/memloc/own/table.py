@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from memloc.training.batches import Encoded
 
 MAX_LENGTH = 512  # tokens, unless the model takes fewer
-UNKNOWN = -1  # original label of a noisy example where only a mask says that it is noisy
+UNKNOWN = -1  # original label of a noisy example where only a mask says that it is noisy; techniques know this
 TRUE, FALSE = ("true", "yes", "1", "1.0", "noisy"), ("false", "no", "0", "0.0", "clean")
 
 
