@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -138,11 +139,11 @@ def _merged(found: OwnCheckpoint) -> nn.Module:
     """
     assert found.base is not None
     try:
-        from peft import PeftModel
+        peft = importlib.import_module("peft")  # an optional package, so not among the imports
     except ImportError as error:
         raise MemlocError("package for adapters", "peft is not installed", "pip install peft") from error
     base = stock(found.base, found.config, any_head=bool(found.adapter_heads()))
     try:
-        return PeftModel.from_pretrained(base, found.folder, use_safetensors=True).merge_and_unload()
+        return peft.PeftModel.from_pretrained(base, found.folder, use_safetensors=True).merge_and_unload()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise MemlocError(f"adapter {found.title}", first_line(error), f"one of {found.base.title}") from error
