@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 from memloc.analysis import study
 from memloc.analysis.agreement import between_techniques
 from memloc.analysis.layers import centre_of_gravity
-from memloc.analysis.study import check, published, published_curves, told, told_names
+from memloc.analysis.study import check, published, published_agreement, published_curves, told, told_names
 from memloc.data.catalogue import get_task
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
@@ -68,6 +69,14 @@ def test_our_agreement_of_techniques_on_published_curves_is_the_published_one() 
         found = told(f"agreement of techniques, {metric}, pearson").values["swapping probing"]
         assert row["value"] == pytest.approx(found, abs=0.1)
         assert row["n"] == (576 if layerwise else 48)
+
+
+@pytest.mark.parametrize("measure", ["mcog", "layer_weight"])
+def test_agreement_is_told_of_every_pair(measure: str) -> None:
+    assert published_agreement("techniques", measure)[frozenset(("probing", "gradients"))] < 0.5
+    assert set(published_agreement("models", measure)) == {frozenset(pair) for pair in combinations(FOUR, 2)}
+    with pytest.raises(MemlocError, match="numbers of the study"):
+        published_agreement("seeds", measure)
 
 
 def test_unknown_numbers_are_refused_with_those_there_are() -> None:

@@ -113,6 +113,22 @@ def told_names() -> list[str]:
     return list(_told())
 
 
+def published_agreement(between: str, measure: str = "mcog") -> dict[frozenset[str], float]:
+    """The study's correlation of every two techniques (Pearson) or models (Spearman).
+
+    Args:
+        between: ``techniques`` or ``models``.
+        measure: ``mcog`` or ``layer_weight``.
+
+    Raises:
+        MemlocError: if the study has no such correlations.
+    """
+    method = {"techniques": "pearson", "models": "spearman"}.get(between, "any method")
+    return {
+        frozenset(pair.split(" ")): r for pair, r in told(f"agreement of {between}, {measure}, {method}").values.items()
+    }
+
+
 def check(content: Mapping[str, Any], curves: Mapping[str, Any]) -> None:
     """Refuse numbers that are not finite, stand there twice, or lack their model, how they were read, or how exactly.
 
