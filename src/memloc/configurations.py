@@ -119,7 +119,7 @@ class Configurations:
         from memloc.techniques.base import get_technique, settings_of
 
         technique = get_technique(name)
-        config = {
+        config: dict[str, Any] = {
             "technique": name,
             "version": technique.version,
             "settings": settings_of(technique, self.profile.techniques.get(name)),
@@ -130,4 +130,12 @@ class Configurations:
             },
             "cell": cell._asdict(),
         }
+        if not config["arms"]:  # nothing trained would say which examples and which model
+            training = self.profile.models[cell.model].training
+            config["start"] = {
+                "dataset": self.dataset_config(cell.task),
+                "model": model_config(get_model(cell.model)),
+                "max_length": training.max_length,
+                "pooling": training.pooling,
+            }
         return config if setting == "main" else config | {"setting": setting}

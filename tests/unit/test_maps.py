@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 import torch
 from benchmarks.maps import plain_member
-from tiny import CLASSES, classifier, encoded, spec
+from tiny import CLASSES, OWN, classifier, encoded, profile, spec
 
 from memloc import tables
 from memloc.config import TrainConfig
 from memloc.errors import MemlocError
 from memloc.models.classifier import build_classifier
+from memloc.pipeline import CellId, Experiment
+from memloc.store import Store
 from memloc.techniques.base import Cell, get_technique, settings_of
 from memloc.techniques.maps import ensemble, map_of, members_together, summarise
 from memloc.training.batches import Encoded
@@ -199,3 +201,20 @@ def test_how_many_are_trained_together() -> None:
 def test_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(MemlocError, match=message):
         run(cell(encoded(12)), **settings)
+
+
+def test_through_the_pipeline_the_key_names_data_and_model(tmp_path: Path) -> None:
+    quick = {"maps": {"members": 2, "epochs": 1, "together": 2}}
+    where = CellId("gen-cue-2a", "micro-bert", 1)
+
+    def experiment(**changes: Any) -> Experiment:
+        return Experiment(profile(techniques=quick, **changes), Store(tmp_path), device="cpu")
+
+    made = experiment()
+    rows = tables.read(made.rows(where, "maps").file("rows.parquet"), tables.ROWS)
+    assert set(rows["metric"]) >= {"generalisation_mean", "counterfactual_mean"}
+    assert len(tables.read(made.rows(where, "maps").file("map.parquet"), tables.MAP)) == 40
+    key = made.technique_config(where, "maps")
+    assert experiment(training={**OWN["training"], "epochs": 9}).technique_config(where, "maps") == key
+    assert experiment(data={**OWN["data"], "cap": 30}).technique_config(where, "maps") != key
+    assert experiment(training={**OWN["training"], "max_length": 16}).technique_config(where, "maps") != key
