@@ -211,21 +211,3 @@ def _chosen(kind: str, found: dict[tuple[str, ...], Any], key: tuple[str, ...]) 
     if key not in found:
         raise MemlocError(kind, key, [" ".join(known) for known in found])
     return found[key]
-
-
-@functools.cache
-def published_agreement(between: str, measure: str) -> dict[frozenset[str], float]:
-    """Correlations that the study found between techniques (Pearson) or between models (Spearman), by pair of names.
-
-    Args:
-        between: ``techniques`` or ``models``.
-        measure: ``mcog`` or ``layer_weight``.
-
-    Raises:
-        MemlocError: if the file has no such numbers.
-    """
-    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))["agreement"]
-    found = {(entry["between"], entry["measure"]): entry["pairs"] for entry in content}
-    if (between, measure) not in found:
-        raise MemlocError("published agreement", (between, measure), [" ".join(key) for key in found])
-    return {frozenset(pair.split()): float(value) for pair, value in found[between, measure].items()}
