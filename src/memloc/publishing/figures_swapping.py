@@ -1,4 +1,4 @@
-"""Figures of layer swapping: heatmaps of the memorisation error, layer weights, centres of gravity."""
+"""Figures of layer swapping and layer retraining: heatmaps of the memorisation error, layer weights, M-CoG."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from memloc.analysis.intervals import Interval, Localisation
 from memloc.analysis.study import Published, published
 from memloc.models.catalogue import get_model
 from memloc.publishing.figures import SMALL, WIDTH, Drawn, Grid, grid, legend_above, model_title, name_axes, note
-from memloc.publishing.reading import Place, Swapping
+from memloc.publishing.reading import ByPlace, Place, Swapping
 from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, MARKERS, PALETTE, sort_models, sort_tasks
 
 if TYPE_CHECKING:
@@ -18,46 +18,67 @@ if TYPE_CHECKING:
 
 ALL_WINDOWS, SINGLE = GROUP_COLOURS["noisy"], GROUP_COLOURS["clean"]
 NOT_MEMORISED, NOT_RUN = "not\nmemorised", "no run"
+LINES = "Line charts, a row a task and a column a model: layer across, "  # how alt texts begin
+SCALES = {  # what 0 and 1 mean
+    "swapping": "share of noisy examples forgotten",
+    "retraining": "share forgotten, rescaled",
+}
 
 
 def _layers(model: str) -> int:
     return get_model(model).layers
 
 
-def _panels(swapping: Swapping, height: float, **shared: Any) -> Grid:
-    profile = swapping.study.profile
-    found = grid(profile.tasks, list(profile.models), height, sharex="col", **shared)
-    for (task, model), panel in found.panels.items():
+def place_panels(found: ByPlace, height: float, first: int = 1, **shared: Any) -> Grid:
+    """Panels with layers across, by task and model; one without numbers says why it has none.
+
+    Args:
+        height: of a row, in inches.
+        first: 0 where the embeddings' output is shown too.
+        shared: ``sharey``, as for ``plt.subplots``.
+    """
+    profile = found.study.profile
+    made = grid(profile.tasks, list(profile.models), height, sharex="col", **shared)
+    for (task, model), panel in made.panels.items():
         last = _layers(model)
-        panel.set_xlim(0.5, last + 0.5)
-        panel.set_xticks(sorted({1, (last + 1) // 2, last}))
-        if (task, model) not in swapping.places:
-            note(panel, NOT_MEMORISED if (task, model) in swapping.all_places else NOT_RUN)
-    return found
+        panel.set_xlim(first - 0.5, last + 0.5)
+        panel.set_xticks(sorted({first, (last + 1) // 2, last}))
+        if (task, model) not in found.places:
+            note(panel, NOT_MEMORISED if (task, model) in found.all_places else NOT_RUN)
+    return made
+
+
+def mark_not_learnt(panel: Axes, found: ByPlace, place: Place, height: float = 0.8) -> None:
+    """Say in a panel that no conclusion rests on it, at a share of the panel's height."""
+    if place in found.places and place not in found.counted:
+        panel.set_title("not learnt", loc="right", fontsize=SMALL - 1.5, y=height, pad=0)
 
 
 def heatmaps(swapping: Swapping) -> Drawn:
     """Memorisation error by layer and window length, a panel a task and model, all on one scale from 0 to 1."""
-    figure, panels = _panels(swapping, 1.15, sharey=False)
+    figure, panels = place_panels(swapping, 1.15, sharey=False)
     image = None
     for (task, model), panel in panels.items():
-        last = _layers(model)
-        panel.set_ylim(0.5, last + 0.5)
-        panel.set_yticks(sorted({1, (last + 1) // 2, last}))
+        last, place = _layers(model), swapping.places.get((task, model))
+        lengths = list(place.lengths if place else range(1, last + 1))
+        rows = len(lengths)
+        panel.set_ylim(0.5, rows + 0.5)
+        ticks = range(1, rows + 1) if rows < last else sorted({1, (last + 1) // 2, last})
+        panel.set_yticks(list(ticks), [str(lengths[row - 1]) for row in ticks])
         panel.grid(False)
-        if place := swapping.places.get((task, model)):
-            extent = (0.5, last + 0.5, 0.5, last + 0.5)
+        if place:
+            extent = (0.5, last + 0.5, 0.5, rows + 0.5)
             image = panel.imshow(place.error, origin="lower", extent=extent, vmin=0, vmax=1, aspect="auto")
-            _mark(panel, float(place.mcog.value), last)
+            _mark(panel, float(place.mcog.value), rows)
     if image is not None:
         bar = figure.colorbar(image, ax=list(panels.values()), location="top", aspect=40, shrink=0.6, pad=0.02)
-        bar.set_label("memorisation error: share of noisy examples forgotten", fontsize=SMALL)
+        bar.set_label(f"memorisation error: {SCALES[swapping.technique]}", fontsize=SMALL)
         bar.ax.tick_params(labelsize=SMALL)
     name_axes(figure, "layer", "window length")
     return Drawn(figure, _heatmap_words(swapping))
 
 
-def _mark(panel: Axes, x: float, last: int) -> None:
+def _mark(panel: Axes, x: float, rows: int) -> None:
     """A triangle on the upper edge at the centre of gravity, with an outline that shows on any shade."""
     style: dict[str, Any] = {
         "color": PALETTE[1],
@@ -66,7 +87,7 @@ def _mark(panel: Axes, x: float, last: int) -> None:
         "clip_on": False,
         "zorder": 5,
     }
-    panel.plot([x], [last + 0.5], "v", markersize=6, **style)
+    panel.plot([x], [rows + 0.5], "v", markersize=6, **style)
 
 
 def _heatmap_words(swapping: Swapping) -> str:
@@ -76,26 +97,25 @@ def _heatmap_words(swapping: Swapping) -> str:
         single = [float(np.max(place.error[0])) for place in swapping.places.values()]
         whole = [float(place.error[-1, 0]) for place in swapping.places.values()]
         words += (
-            f"Along the bottom row, where one layer is swapped, the largest error of a panel is {min(single):.2f} to "
-            f"{max(single):.2f}; at the top, where all layers are, the error is {min(whole):.2f} to {max(whole):.2f}. "
+            f"Along the bottom row, of the shortest windows, the largest error of a panel is {min(single):.2f} to "
+            f"{max(single):.2f}; at the top, with all layers, the error is {min(whole):.2f} to {max(whole):.2f}. "
         )
     return words + (f"{left_out} panels are empty because the labels were not memorised." if left_out else "")
 
 
 def weight_curves(swapping: Swapping) -> Drawn:
     """Layer weight over all windows and from single layers, with bootstrap bands, a panel a task and model."""
-    figure, panels = _panels(swapping, 1.1, sharey=True)
+    figure, panels = place_panels(swapping, 1.1, sharey=True)
     for key, panel in panels.items():
         if place := swapping.places.get(key):
             _curve(panel, place.weight, ALL_WINDOWS, "-", "all windows ($w_l$)")
             _curve(panel, place.weight_k1, SINGLE, "--", "single layers ($k = 1$)")
-            if key not in swapping.counted:
-                panel.set_title("not learnt", loc="right", fontsize=SMALL - 1.5, y=0.8, pad=0)
+            mark_not_learnt(panel, swapping, key)
     first = next((panels[key] for key in panels if key in swapping.places), None)
     if first is not None:
         first.set_ylim(bottom=-0.02)
         legend_above(figure, first, 2)
-    name_axes(figure, "layer", "share of noisy examples forgotten")
+    name_axes(figure, "layer", SCALES[swapping.technique])
     return Drawn(figure, _curve_words(swapping))
 
 
@@ -106,7 +126,9 @@ def _curve(panel: Axes, interval: Interval, colour: str, line: str, label: str) 
 
 
 def _curve_words(swapping: Swapping) -> str:
-    words = "Grid of line charts with bands, a row a task and a column a model: layer across, share forgotten up. "
+    words = (
+        f"Line charts with bands, a row a task and a column a model: layer across, {SCALES[swapping.technique]} up. "
+    )
     if not swapping.places:
         return words + "All panels are empty because no labels were memorised."
     peaks = [1 + int(np.argmax(place.weight.value)) for place in swapping.places.values()]
@@ -145,7 +167,7 @@ def centres(swapping: Swapping, beside: Published | None = None) -> Drawn:
 def _centre_panel(panel: Axes, swapping: Swapping, tasks: list[str], models: list[str], depth: int) -> None:
     """Tasks from top to bottom, the models of one task a little apart."""
     all_models = sort_models(swapping.study.profile.models)
-    low, high = _bounds(depth)
+    low, high = _bounds(swapping, depth)
     panel.axvspan(low, high, color=FAINT, alpha=0.18, linewidth=0)
     panel.axvline((depth + 1) / 2, color=INK, linewidth=0.9, linestyle=":")
     for position, model in enumerate(models):
@@ -176,7 +198,11 @@ def _published(panel: Axes, told: Published, tasks: list[str]) -> None:
     panel.plot(values, [row + 0.32 for row in rows], label=told.title, **style)
 
 
-def _bounds(depth: int) -> tuple[float, float]:
+def _bounds(swapping: Swapping, depth: int) -> tuple[float, float]:
+    """The attainable range of the windows that were measured."""
+    for place in swapping.places.values():
+        if len(place.weight.value) == depth:
+            return place.bounds
     from memloc.analysis.layers import attainable_range
     from memloc.techniques.swapping import windows
 

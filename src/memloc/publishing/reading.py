@@ -7,9 +7,10 @@ care which.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -206,21 +207,18 @@ def _in_order(status: pd.DataFrame) -> pd.DataFrame:
     return status.loc[keys.sort_values(CELL).index].reset_index(drop=True)
 
 
-@dataclass(frozen=True)
-class Swapping:
-    """Layer swapping of all cells of a study.
+class ByPlace:
+    """What was found for every (task, model), from the seeds that memorised their wrong labels.
 
     Attributes:
         study: the study.
         status: as in ``Training``.
-        rows: tidy rows (``tables.ROWS``) of all cells.
-        places: (task, model) to where it memorises, from its memorised seeds; without one, it is not there.
+        places: (task, model) to what was found; without a seed that memorised, it is not there.
     """
 
     study: AnyStudy
     status: pd.DataFrame
-    rows: pd.DataFrame
-    places: dict[Place, Localisation]
+    places: Mapping[Place, Any]
 
     @cached_property
     def all_places(self) -> list[Place]:
@@ -235,18 +233,36 @@ class Swapping:
         return [place for place in self.all_places if place in self.places and learnt[place]]
 
 
-def read_swapping(study: AnyStudy) -> Swapping:
-    """Swapping of every cell, localised; what the store of an experiment lacks is trained and swapped now.
+@dataclass(frozen=True)
+class Swapping(ByPlace):
+    """Layer swapping, or layer retraining, of all cells of a study.
+
+    Attributes:
+        study, status, places: as in ``ByPlace``; places hold where it memorises.
+        rows: tidy rows (``tables.ROWS``) of all cells.
+        technique: ``swapping`` or ``retraining``.
+    """
+
+    study: AnyStudy
+    status: pd.DataFrame
+    rows: pd.DataFrame
+    places: dict[Place, Localisation]
+    technique: str = "swapping"
+
+
+def read_swapping(study: AnyStudy, technique: str = "swapping") -> Swapping:
+    """Swapping (or retraining) of every cell, localised; what the store of an experiment lacks is computed now.
 
     Cells are asked for from the last. The chapter on training goes from the first: two chapters that start together
     share the work, where two that go the same way would wait for one another.
     """
     numbers = study.numbers
-    rows = [numbers.rows(cell, "swapping") for cell in reversed(numbers.cells())]
+    rows = [numbers.rows(cell, technique) for cell in reversed(numbers.cells())]
     status = read_training(study, arms=()).status
     outcomes: dict[Place, dict[int, pd.DataFrame]] = {}
     for task, model, seed in status.loc[status["memorised"], CELL].itertuples(index=False):
-        of_cell = numbers.outcomes(CellId(task, model, seed), "swapping")
+        of_cell = numbers.outcomes(CellId(task, model, seed), technique)
         outcomes.setdefault((task, model), {})[seed] = of_cell
-    places = {place: localise(seeds, study.profile.resamples) for place, seeds in outcomes.items()}
-    return Swapping(study, status, pd.concat(rows, ignore_index=True), places)
+    draws = study.profile.resamples
+    places = {place: localise(seeds, draws, technique=technique) for place, seeds in outcomes.items()}
+    return Swapping(study, status, pd.concat(rows, ignore_index=True), places, technique)

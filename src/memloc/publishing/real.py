@@ -26,10 +26,12 @@ from memloc.publishing.reading import (
     read_swapping,
     read_training,
 )
+from memloc.publishing.reading_techniques import Beside, Told, asked_for, read_beside, read_told
 from memloc.publishing.style import show
 from memloc.publishing.tabulate import show_table
 
-T = TypeVar("T", Training, Swapping)
+T = TypeVar("T", Training, Swapping, Told, Beside)
+Shown = Training | Swapping | Told | Beside
 
 ABSENT = "There is no released run on real data in this copy of the book, so this section is empty."
 SETTINGS = {  # of TrainConfig, in words
@@ -41,10 +43,25 @@ SETTINGS = {  # of TrainConfig, in words
 }
 
 
-def open_swapping(name: str = "small") -> Swapping | None:
-    """Layer swapping of a released run; None if this copy has none."""
+LACKS = "The released run on real data does not hold {what} yet, so this section is empty."
+
+
+def open_swapping(name: str = "small", technique: str = "swapping") -> Swapping | None:
+    """Layer swapping, or retraining, of a released run; None if this copy has none."""
     study = open_release(name)
-    return read_swapping(study) if study else None
+    return read_swapping(study, technique) if study and asked_for(study, technique) else None
+
+
+def open_told(technique: str, name: str = "small") -> Told | None:
+    """A technique of a released run; None if this copy has no run, or the run has not the technique."""
+    study = open_release(name)
+    return read_told(study, technique) if study and asked_for(study, technique) else None
+
+
+def open_beside(name: str = "small") -> Beside | None:
+    """The techniques of a released run that weigh layers, as far as it has them; None if this copy has no run."""
+    study = open_release(name)
+    return read_beside(study) if study else None
 
 
 def open_training(name: str = "small") -> Training | None:
@@ -70,15 +87,19 @@ def made(study: AnyStudy) -> str:
     return study.made if isinstance(study, ReleasedStudy) else ""
 
 
-def run_facts(data: Training | Swapping | None) -> dict[str, str]:
-    """Whether there is a released run, in one sentence for prose."""
+def run_facts(data: Shown | None, technique: str = "", name: str = "small") -> dict[str, str]:
+    """Whether there is a released run with the technique, in one sentence for prose.
+
+    Args:
+        technique: that ``data`` are of, for a run that lacks it.
+    """
     if data is None:
-        return {"real": ABSENT}
+        return {"real": LACKS.format(what=technique) if technique and open_release(name) else ABSENT}
     cells, missing = len(data.status), len(_missing(data))
     return {"real": f"{data.study.origin} {cells} of {cells + missing} cells are in it."}
 
 
-def about(data: Training | Swapping) -> pd.DataFrame:
+def about(data: Shown) -> pd.DataFrame:
     """What the released run is: tasks, models, what is in it and what is not, settings that are not the study's."""
     profile, status = data.study.profile, data.status
     kept = status[status["memorised"]]
@@ -93,12 +114,14 @@ def about(data: Training | Swapping) -> pd.DataFrame:
     }
     if tuned := [task for task in profile.tasks if task in load_claims().settings.exploratory_tasks]:
         rows["exploratory"] = f"{listed(tuned)}: settings were chosen while looking at results on it"
-    if isinstance(data, Swapping):
+    if isinstance(data, Beside) and data.missing:
+        rows["techniques that are not in it"] = listed(data.missing)
+    if isinstance(data, Swapping) and data.technique == "swapping":
         rows[f"beside {published().title}"] = beside_study(data)
     return pd.DataFrame({"the released run": list(rows), "": list(rows.values())})
 
 
-def _missing(data: Training | Swapping) -> list[CellId]:
+def _missing(data: Shown) -> list[CellId]:
     return data.study.release.missing if isinstance(data.study, ReleasedStudy) else []
 
 

@@ -1,0 +1,165 @@
+"""Figures of the centroid analysis: positions by layer with bands, half-replaced models, events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from memloc.analysis.curves import HALVES
+from memloc.analysis.events import centroid_events, probing_events
+from memloc.errors import MemlocError
+from memloc.models.catalogue import get_model
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes, note
+from memloc.publishing.figures_swapping import mark_not_learnt, place_panels
+from memloc.publishing.figures_techniques import span
+from memloc.publishing.reading import Place
+from memloc.publishing.reading_techniques import Told
+from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, PALETTE, sort_models
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MEMBERS = {  # of a pair of classes: label, colour, line
+    "noisy": ("noisy", GROUP_COLOURS["noisy"], "-"),
+    "given": ("clean, class of the wrong label", GROUP_COLOURS["clean"], "--"),
+    "original": ("clean, original class", PALETTE[2], ":"),
+}
+ARMS = {  # of the figure of half-replaced models
+    "": ("perturbed model", GROUP_COLOURS["noisy"], "-"),
+    HALVES[0]: ("lower half normal", PALETTE[0], "--"),
+    HALVES[1]: ("upper half normal", PALETTE[2], ":"),
+}
+LIMITS = (-0.6, 1.6)  # positions further out say no more
+EVENTS = {
+    "centroids": ("crossing", "initiation"),
+    "probing": ("probing_memorisation", "probing_initiation"),
+}
+
+
+def positions(told: Told) -> Drawn:
+    """Mean position of noisy and clean examples between two centroids by layer, with the middle 75 % as bands."""
+    figure, panels = _panels(told)
+    ends = []
+    for place, panel in panels.items():
+        if place not in told.places:
+            continue
+        for member, look in MEMBERS.items():
+            group = "noisy" if member == "noisy" else "clean"
+            low, mean, high = (told.mean(place, f"{member}_{n}", group, first=0) for n in ("p12.5", "mean", "p87.5"))
+            layers = np.arange(len(mean))
+            panel.fill_between(layers, low, high, color=look[1], alpha=0.18, linewidth=0)
+            panel.plot(layers, mean, color=look[1], linestyle=look[2], linewidth=1.4, label=look[0])
+        ends.append(float(told.mean(place, "noisy_mean", "noisy")[-1]))
+    _finish(figure, panels, told)
+    words = (
+        "Line charts with bands, a row a task and a column a model: layer across, position up, 1 at the centroid of "
+    )
+    words += "the original class and 0 at that of the wrong label. "
+    return Drawn(figure, words + f"Noisy examples end at a mean position of {span(ends)}.")
+
+
+def halves(told: Told) -> Drawn:
+    """Mean position of noisy examples where half of the layers come from the normal model."""
+    figure, panels = _panels(told)
+    ends: dict[str, list[float]] = {arm: [] for arm in ARMS}
+    for place, panel in panels.items():
+        for arm, look in ARMS.items() if place in told.places else ():
+            if told.has_arm(place, arm):
+                values = told.mean(place, "noisy_mean", "noisy", first=0, arm=arm)
+                panel.plot(range(len(values)), values, color=look[1], linestyle=look[2], linewidth=1.4, label=look[0])
+                ends[arm].append(float(values[-1]))
+    _finish(figure, panels, told)
+    words = (
+        "Line charts, a row a task and a column a model: layer across, mean position of noisy examples up. At the last "
+    )
+    tails = [f"{ARMS[arm][0]}: {span(found)}" for arm, found in ends.items() if found]
+    return Drawn(figure, words + "layer: " + ("; ".join(tails) if tails else "nothing was memorised") + ".")
+
+
+def _panels(told: Told) -> Any:
+    made = place_panels(told, 1.15, first=0, sharey=True)
+    for place, panel in made.panels.items():
+        panel.set_ylim(*LIMITS)
+        panel.set_yticks([0, 0.5, 1])
+        if place in told.places:
+            panel.axhline(0.5, color=FAINT, linewidth=0.9)
+    return made
+
+
+def _finish(figure: Any, panels: dict[Place, Any], told: Told) -> None:
+    for place, panel in panels.items():
+        mark_not_learnt(panel, told, place)
+    if shown := [panel for place, panel in panels.items() if place in told.places]:
+        legend_above(figure, shown[0], 2)
+    name_axes(figure, "layer (0: embeddings)", "position t")
+
+
+def events_of(told: Told) -> pd.DataFrame:
+    """Events of every place, means over seeds: ``task, model, seeds`` and the events' names; NaN where they are none.
+
+    Where some layer places no example (all centroids are the same there) a seed has no events.
+    """
+    rows = []
+    for place, seeds in told.places.items():
+        found = pd.DataFrame([_events(told.technique, frame) for frame in seeds])
+        rows.append({"task": place[0], "model": place[1], "seeds": len(seeds), **found.mean(skipna=False).to_dict()})
+    return pd.DataFrame(rows, columns=None if rows else ["task", "model", "seeds", *EVENTS[told.technique]])
+
+
+def _events(technique: str, rows: pd.DataFrame) -> dict[str, float]:
+    try:
+        if technique == "probing":
+            return probing_events(rows)
+        found = centroid_events(rows)
+        return found | {"initiation_left_out": centroid_events(rows, left_out=True)["initiation"]}
+    except MemlocError:
+        return dict.fromkeys((*EVENTS[technique], "initiation_left_out"), float("nan"))
+
+
+def event_scatter(told: Told) -> Drawn:
+    """Memorisation across, the beginning of classes up, in layers: a panel a model, a point a task."""
+    import matplotlib.pyplot as plt
+
+    table = events_of(told)
+    models = sort_models(told.study.profile.models)
+    columns = min(2, len(models))
+    rows = -(-len(models) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 2.3 * rows + 0.4), squeeze=False)
+    for panel in axes.flat[len(models) :]:
+        panel.set_visible(False)
+    earlier = later = 0
+    for panel, model in zip(axes.flat, models, strict=False):
+        here = table[table["model"] == model].dropna(subset=list(EVENTS[told.technique]))
+        _scatter(panel, here, *EVENTS[told.technique], get_model(model).layers, told, model)
+        gap = here[EVENTS[told.technique][0]] - here[EVENTS[told.technique][1]]
+        earlier, later = earlier + int((gap < 0).sum()), later + int((gap > 0).sum())
+    name_axes(figure, "layer of memorisation", "layer where classes begin")
+    words = (
+        "Scatter plots, a panel a model, a point a task: layer of memorisation across, layer where classes begin up. "
+    )
+    return Drawn(figure, words + f"Memorisation comes first in {earlier} points and last in {later}.")
+
+
+def _scatter(panel: Axes, here: pd.DataFrame, x: str, y: str, last: int, told: Told, model: str) -> None:
+    """One panel; tasks at one point share a label."""
+    panel.plot([0, last + 1], [0, last + 1], color=FAINT, linewidth=0.9)
+    panel.set_xlim(-0.5, last + 1.5)
+    panel.set_ylim(-0.5, last + 1.9)
+    ticks = sorted({0, (last + 1) // 2, last})
+    panel.set_xticks(ticks)
+    panel.set_yticks(ticks)
+    panel.tick_params(labelsize=SMALL, length=2)
+    panel.set_title(model_title(model), fontsize=SMALL + 0.5)
+    for at, point in here.groupby([here[x].round(1), here[y].round(1)]):
+        across, up = (float(str(value)) for value in at)
+        counted = any((task, model) in told.counted for task in point["task"])
+        face = PALETTE[0] if counted else "none"
+        panel.plot([across], [up], "o", color=PALETTE[0], markerfacecolor=face, markersize=5)
+        side: dict[str, Any] = {"ha": "left"} if across < (last + 1) / 2 else {"ha": "right"}
+        text = "\n".join(point["task"])
+        shift = 0.025 * (last + 2) * (1 if side["ha"] == "left" else -1)
+        panel.text(across + 1.5 * shift, up, text, va="center", fontsize=SMALL - 2, color=INK, **side)
+    if here.empty:
+        note(panel, "no events")
