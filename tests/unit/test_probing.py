@@ -77,7 +77,8 @@ def test_equals_the_plain_version_from_model_to_predictions() -> None:
     model, data = classifier("opt", layers=2), encoded(n=40)
     target = targets(data, CLASSES)[1]
     got = train_all(device_states(model, data), target, range(2), QUICK).predicted
-    expected = plain_probing(model, data, target, range(2), QUICK)
+    states = [plain_states(model, data, layer) for layer in range(3)]
+    expected = plain_probing(states, target, range(2), QUICK)
     np.testing.assert_array_equal(got, expected)
     assert len(np.unique(expected)) > 1, "constant answers would show little"
 

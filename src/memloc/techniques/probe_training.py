@@ -34,7 +34,7 @@ class Trained:
 
 
 class Probes:
-    """P = S x K probes as one model: S probe seeds by K layers, seed by seed.
+    """P = K x S probes as one model: K layers by S probe seeds, layer by layer.
 
     The backward pass is written out: the model has three products, and recording and replaying them costs as much as
     the smaller ones.
@@ -106,12 +106,13 @@ def train_probes(
     """
     device, width = states.device, states.shape[2]
     splits = [split_rows(states.shape[1], seed) for seed in seeds]
-    starts = [initial_weights(width, target.classes, settings.hidden, s, target.name, n) for s in seeds for n in layers]
+    starts = [initial_weights(width, target.classes, settings.hidden, s, target.name, n) for n in layers for s in seeds]
     probes = Probes(starts, device)
     optimizer = torch.optim.AdamW(
         probes.parameters, settings.lr, weight_decay=settings.weight_decay, fused=device.type in ("cpu", "cuda")
     )
-    reader = _Reader(states, torch.tensor(list(layers), device=device), torch.from_numpy(target.labels).to(device))
+    chosen = states if list(layers) == list(range(len(states))) else states[list(layers)]
+    reader = _Reader(chosen, torch.from_numpy(target.labels).to(device))
     weights = torch.tensor(target.weights or [1.0] * target.classes, device=device)
     validation, test = np.stack([s.validation for s in splits]), np.stack([s.test for s in splits])
     best = [p.clone() for p in probes.parameters]
@@ -136,28 +137,23 @@ def train_probes(
             score, epoch_kept = torch.where(better, now, score), epoch_kept.masked_fill(better, epoch)
     probes.parameters = best
     predicted = probes.forward(reader.batch(test)[0])[-1].argmax(-1)
-    shape = (len(seeds), len(layers))
-    return Trained(
-        predicted.view(*shape, -1).cpu().numpy(), epoch_kept.view(shape).cpu().numpy(), score.view(shape).cpu().numpy()
-    )
+    found = [t.view(len(layers), len(seeds), *t.shape[1:]).transpose(0, 1) for t in (predicted, epoch_kept, score)]
+    return Trained(*(t.cpu().numpy() for t in found))
 
 
 @dataclass
 class _Reader:
     """Gathers rows of the states for all probes: only a batch is ever copied."""
 
-    states: Tensor
-    layers: Tensor
+    states: Tensor  # [K, N, d]
     labels: Tensor
 
     def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Inputs [S x K, B, d] and labels [S x K, B] of row numbers [S, B]."""
+        """Inputs [K x S, B, d] and labels [K x S, B] of row numbers [S, B]."""
         chosen = torch.from_numpy(rows).to(self.states.device)
-        inputs = self.states[self.layers[None, :, None], chosen[:, None, :]]
-        labels = self.labels[chosen][:, None].expand(-1, len(self.layers), -1)
-        return inputs.flatten(0, 1), labels.flatten(0, 1)
+        inputs = self.states.index_select(1, chosen.flatten()).view(-1, rows.shape[1], self.states.shape[2])
+        return inputs, self.labels[chosen].repeat(len(self.states), 1)
 
     def drop(self, inputs: Tensor, masks: np.ndarray) -> None:
-        """Multiply inputs [S x K, B, d] with masks [S, B, d], in place."""
-        mask = torch.from_numpy(masks).to(inputs.device)
-        inputs.view(len(masks), -1, *inputs.shape[1:]).mul_(mask[:, None])
+        """Multiply inputs [K x S, B, d] with masks [S, B, d], in place."""
+        inputs.view(-1, *masks.shape).mul_(torch.from_numpy(masks).to(inputs.device))
