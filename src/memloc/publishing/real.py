@@ -82,6 +82,11 @@ def show_numbers(data: T | None, tabulated: Callable[[T], pd.DataFrame]) -> Any:
     return None if data is None else show_table(tabulated(data), about(data))
 
 
+def show_tables(data: T | None, *tabulated: Callable[[T], pd.DataFrame]) -> Any:
+    """Show tables of the released run without what the run is; nothing if there is none."""
+    return None if data is None else show_table(*(table(data) for table in tabulated))
+
+
 def made(study: AnyStudy) -> str:
     """For the end of a caption."""
     return study.made if isinstance(study, ReleasedStudy) else ""
@@ -97,6 +102,15 @@ def run_facts(data: Shown | None, technique: str = "", name: str = "small") -> d
         return {"real": LACKS.format(what=technique) if technique and open_release(name) else ABSENT}
     cells, missing = len(data.status), len(_missing(data))
     return {"real": f"{data.study.origin} {cells} of {cells + missing} cells are in it."}
+
+
+def beside_facts(data: Beside | None) -> dict[str, str]:
+    """The same of all techniques together: which are in the released run, and which are missing."""
+    words = run_facts(data)["real"]
+    if data is not None:
+        words += f" Techniques in it: {listed(list(data.told))}."
+        words += f" Not in it yet: {listed(data.missing)}." if data.missing else ""
+    return {"real": words}
 
 
 def about(data: Shown) -> pd.DataFrame:

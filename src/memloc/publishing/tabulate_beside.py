@@ -68,6 +68,11 @@ def agreement_table(beside: Beside, between: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def techniques_table(beside: Beside) -> pd.DataFrame:
+    """Agreement of techniques, for showing a released run."""
+    return agreement_table(beside, "techniques")
+
+
 def study_models() -> pd.DataFrame:
     """Agreement of the study's own four models, as published."""
     mcog, weights = (published_agreement("models", measure) for measure in ("mcog", "layer_weight"))

@@ -1,0 +1,141 @@
+# %% [markdown]
+# # Layer retraining
+#
+# *Which layers have to be started afresh for a model to forget?*
+#
+# Swapping needs a twin of the model that never saw the wrong labels. Layer retraining needs none: it takes some layers
+# back to where training began and lets them learn again, this time from clean examples only. If the wrong labels do
+# not come back, they were stored in what those layers had learnt. {cite:t}`maini-etal-2023-localized` asked vision
+# models this question, {cite:t}`dankers-titov-2024-generalisation` language models.
+
+# %% tags=["parameters"]
+profile = "mini"  # which numbers: memloc profiles
+source = None  # hub, files or generated; None: the profile's
+tasks = None  # lists of names or numbers; None: the profile's
+models = None
+seeds = None
+device = "auto"
+
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, figures_swapping, figures_techniques, real, tabulate, tabulate_techniques
+from memloc.publishing.reading import open_study, read_swapping
+from memloc.publishing.style import show, use_style
+
+use_style()
+study = open_study(profile, source, tasks, models, seeds, device)
+retraining, released = read_swapping(study, "retraining"), real.open_swapping("small", "retraining")
+facts.glue_all("retrain", facts.study_facts(study) | facts.swapping_facts(retraining))
+facts.glue_all("retrain", real.run_facts(released, "layer retraining"))
+Markdown(f"This copy: {study.origin} {study.mark}")
+
+# %% [markdown]
+# ## The method
+#
+# For every window $W$ of layers: the layers in $W$ go back to their pre-trained values, all other layers are frozen,
+# and the model trains for a few epochs on clean examples. The head trains too, and so does the last norm of decoders.
+# As many clean examples as there are noisy ones are **held out**: the model is not shown them again. Then it is asked
+# for the given labels of the noisy examples, $a(W)$, and of the held-out clean ones.
+#
+# A retrained layer may guess a given label right without remembering it. Retraining *all* layers shows how often that
+# happens, since nothing is left of what was memorised: call that accuracy $m$. It becomes the new zero,
+#
+# $$
+# a'(W) = \frac{a(W) - m}{1 - m},
+# $$
+#
+# and memorisation error, layer weight and M-CoG follow from $a'$ as they do in the chapter on swapping. An error of 0
+# means that a window forgets nothing, 1 that it forgets as much as retraining everything does. Single windows may
+# forget more than that, and errors then exceed 1.
+#
+# Training once for every window is the expensive part. A run may choose fewer window lengths; the window of all layers
+# is always among them, because $m$ comes from it. With other lengths the attainable range of the M-CoG is another one.
+#
+# ## Heatmaps
+#
+# {numref}`fig-retraining-heatmaps` shows the memorisation error by layer and window length, for the lengths that were
+# run.
+
+# %% tags=["hide-input"]
+drawn = figures_swapping.heatmaps(retraining)
+caption = f"""Memorisation error of retraining, rescaled, by layer and window length, mean over seeds. Shades end at 0
+and 1. A triangle on the upper edge marks the M-CoG. Empty panels: labels not memorised, left out.
+{study.made("made-retraining")}"""
+show(drawn.figure, "fig-retraining-heatmaps", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## Layer weights
+#
+# {numref}`fig-retraining-weights` shows how heavy each layer is. As with swapping, the solid line is smooth by
+# construction, and only the dashed line, from windows of one layer, could show a single place.
+
+# %% tags=["hide-input"]
+drawn = figures_swapping.weight_curves(retraining)
+caption = f"""Layer weight from all windows that were run, and from single layers. Bands: 95 % bootstrap intervals over
+noisy examples, and over seeds from three seeds up. *Not learnt*: shown, but no conclusion rests on it.
+{study.made("made-retraining")}"""
+show(drawn.figure, "fig-retraining-weights", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## What else is lost?
+#
+# Each dot of {numref}`fig-retraining-clean` is a window. A dot at the right has forgotten nothing; one at the upper
+# left has forgotten the wrong labels and kept the rest. Held-out clean examples were in the training of the model but
+# not in the retraining, so a dot that lies low has lost knowledge that clean examples share, or had only memorised
+# them too.
+
+# %% tags=["hide-input"]
+drawn = figures_techniques.side_effects(retraining)
+caption = f"""Accuracy on the given labels of noisy and of held-out clean examples after retraining a window, mean over
+seeds; a marker a window length. {study.made("made-retraining")}"""
+show(drawn.figure, "fig-retraining-clean", caption, alt=drawn.alt)
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_techniques.retraining_table(retraining))
+
+# %% [markdown]
+# Intervals come from {glue:text}`retrain-resamples` bootstrap draws of the noisy examples; $m$ is computed anew in
+# every draw. They do not cover the chance in retraining itself: one seed gives its order of batches and its dropout.
+#
+# ## On real data
+#
+# {glue:text}`retrain-real`
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: layer weight by retraining, from the windows that were run and from single
+layers. Bands: 95 % bootstrap intervals over noisy examples, and over seeds from three seeds up."""
+real.show_figure(released, figures_swapping.weight_curves, "fig-retraining-real-weights", caption)
+
+# %% tags=["hide-input"]
+real.show_numbers(released, tabulate_techniques.retraining_table)
+
+# %% [markdown]
+# No curve or M-CoG of the original study for retraining alone is published in a form that can be set beside these. Its
+# agreement with the other techniques is, and the chapter that puts all techniques side by side shows it.
+#
+# ## Take-away
+#
+# Of {glue:text}`retrain-places` combinations of task and model, {glue:text}`retrain-measured` memorised and
+# {glue:text}`retrain-counted` also learnt the task. {glue:text}`retrain-note`:
+#
+# - *Depth.* The M-CoG goes from {glue:text}`retrain-lowest` to {glue:text}`retrain-highest`, of an attainable
+#   {glue:text}`retrain-attainable`. Its interval lies wholly below the middle in {glue:text}`retrain-below`, wholly
+#   above it in {glue:text}`retrain-above`, and on both sides in {glue:text}`retrain-open`.
+# - *Local or spread out.* The largest error from a single layer is {glue:text}`retrain-single`. It is more than half
+#   in {glue:text}`retrain-half` combinations.
+# - *Side effects.* The lowest accuracy on held-out clean examples under any window is {glue:text}`retrain-clean`.
+#
+# **What they rest on: {glue:text}`retrain-origin`**
+#
+# ### What would change our mind
+#
+# - If windows that forget noisy examples lost the held-out clean ones as well, retraining would measure how hard
+#   layers are to train again and not where memory is.
+# - If more epochs or another learning rate moved the M-CoG, the answer would be about retraining and not the model.
+#
+# (made-retraining)=
+# ## What made this chapter
+
+# %% tags=["hide-input", "hide-output"]
+tabulate.show_table(tabulate.made_table(study, ("perturbed", "retraining")))

@@ -1,0 +1,135 @@
+# %% [markdown]
+# # Forgetting gradients
+#
+# *Which layers would have to move for a wrong label to lose its hold?*
+#
+# Swapping and retraining change a model and look what is left. Gradients ask without changing anything: if we wanted
+# the model to give up the labels of its noisy examples, how strongly would each layer be pulled? One backward pass over
+# the noisy examples is enough, which makes this by far the cheapest technique of
+# {cite:t}`dankers-titov-2024-generalisation`, and leaves the most choices to whoever uses it.
+
+# %% tags=["parameters"]
+profile = "mini"  # which numbers: memloc profiles
+source = None  # hub, files or generated; None: the profile's
+tasks = None  # lists of names or numbers; None: the profile's
+models = None
+seeds = None
+device = "auto"
+
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, facts_techniques, figures_techniques, real, tabulate, tabulate_techniques
+from memloc.publishing.reading import open_study
+from memloc.publishing.reading_techniques import read_told
+from memloc.publishing.style import show, use_style
+
+use_style()
+study = open_study(profile, source, tasks, models, seeds, device)
+gradients, released = read_told(study, "gradients"), real.open_told("gradients", "small")
+facts.glue_all("grad", facts.study_facts(study) | facts_techniques.gradient_facts(gradients))
+facts.glue_all("grad", real.run_facts(released, "gradients"))
+Markdown(f"This copy: {study.origin} {study.mark}")
+
+# %% [markdown]
+# ## The method
+#
+# The objective is minus the logit of the given label. Its gradient is averaged over the noisy examples, $g^\text{noisy}$,
+# and over an equally large random group of clean ones, $g^\text{clean}$. What pulls at noisy examples beyond what pulls
+# at any example is their difference. Layer $l$ gets
+#
+# $$
+# G_l = \sum_{\theta \in l} \lVert g^\text{noisy}_\theta - g^\text{clean}_\theta \rVert_1 ,
+# \qquad r_l = \frac{G_l(\text{trained})}{G_l(\text{frozen arm})} ,
+# \qquad w_l = \frac{r_l}{\sum_{l'} r_{l'}} ,
+# $$
+#
+# where the sum is over the parameter tensors of the layer. The **frozen arm** is a model of which only the head was
+# trained on the same labels. Its layers hold nothing of them, so its gradients tell how strongly layers are pulled for
+# other reasons, such as where they sit or how many parameters they have. The trained model is read at the first epoch
+# at which it had memorised its labels, if there was one, and otherwise at its last.
+#
+# The logit is the study's choice. The log-likelihood would be more usual, but it is nearly flat where a label is
+# memorised: its gradient vanishes with the model's last doubt.
+#
+# ## Norms by layer
+#
+# {numref}`fig-gradients-norms` shows what goes into $G_l$. If the lines of noisy and clean examples lie close together
+# while their difference lies far below, both are pulled in the same direction, and most of the pull has nothing to do
+# with wrong labels.
+
+# %% tags=["hide-input"]
+drawn = figures_techniques.gradient_curves(gradients)
+caption = f"""L1 norms of mean gradients by layer, mean over seeds: of noisy examples, of clean ones, of the difference
+of the two, and of that difference in the frozen arm. Logarithmic; the largest value of a panel is 1. Empty panels:
+labels not memorised. {study.made("made-gradients")}"""
+show(drawn.figure, "fig-gradients-norms", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## Layer weights
+#
+# In {numref}`fig-gradients-weights` the solid line is the layer weight as defined above. The other two change one
+# choice each. Where the three disagree, the choice decides and not the model.
+
+# %% tags=["hide-input"]
+drawn = figures_techniques.gradient_weights(gradients)
+caption = f"""Layer weights by gradients, mean over seeds: the default rule, the same without the frozen arm as baseline,
+and with the negative log-likelihood as objective. Thin lines: the default rule for single seeds, where there are
+several. {study.made("made-gradients")}"""
+show(drawn.figure, "fig-gradients-weights", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## Sixteen rules
+#
+# Objective, norm, subtraction of clean examples and baseline can be combined in {glue:text}`grad-variants` ways. The
+# table shows where each puts the weight, over the combinations of task and model that count. The M-CoG is divided by
+# the number of layers $L$, so that models of different depth share a column; equal weights would give
+# $(L + 1) / 2L$, a little more than one half. The last column correlates the layer weights with those of the first
+# row, after both were centred in each combination.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_techniques.variant_table(gradients))
+
+# %% [markdown]
+# Which rule is best cannot be told from this table, for it does not know where the memory is. Models whose memory is
+# forced into known layers can tell.
+#
+# Here the attainable range is all of $1$ to $L$, since no windows blur the weights. M-CoG of gradients must therefore
+# not be compared with those of swapping in layers. There is no interval: the norms are over means of all noisy
+# examples, and the spread over seeds is all that is known.
+#
+# ## On real data
+#
+# {glue:text}`grad-real`
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: layer weights by gradients, mean over seeds, by three rules. Thin lines: the
+default rule for single seeds."""
+real.show_figure(released, figures_techniques.gradient_weights, "fig-gradients-real-weights", caption)
+
+# %% tags=["hide-input"]
+real.show_numbers(released, tabulate_techniques.variant_table)
+
+# %% [markdown]
+# ## Take-away
+#
+# Of {glue:text}`grad-places` combinations of task and model, {glue:text}`grad-measured` memorised and
+# {glue:text}`grad-counted` also learnt the task. {glue:text}`grad-note`:
+#
+# - *Depth.* The M-CoG goes from {glue:text}`grad-lowest` to {glue:text}`grad-highest`. It lies below the middle layer
+#   in {glue:text}`grad-below` of them.
+# - *Choices.* The largest distance between two rules' M-CoG for one model is {glue:text}`grad-moved`, in layers.
+#
+# **What they rest on: {glue:text}`grad-origin`**
+#
+# ### What would change our mind
+#
+# - A gradient says how the model would move first, not where it would end. If layers that are pulled hardest could be
+#   swapped without forgetting, gradients would show sensitivity and not storage.
+# - If the baseline decides where the weight lies, the result is about the frozen arm.
+#
+# (made-gradients)=
+# ## What made this chapter
+
+# %% tags=["hide-input", "hide-output"]
+tabulate.show_table(tabulate.made_table(study, ("perturbed", "frozen", "gradients")))

@@ -1,0 +1,143 @@
+# %% [markdown]
+# # Probing
+#
+# *After which layer can one see that a label is wrong?*
+#
+# A layer that does something special for noisy examples leaves a trace in what it passes on. Probing looks for that
+# trace: it takes the hidden states after each layer and trains a small classifier, a **probe**, to tell noisy examples
+# from clean ones. Where this gets easier from one layer to the next, the layer between them has added something. It is
+# the one technique of {cite:t}`dankers-titov-2024-generalisation` that leaves the model alone altogether. What a probe
+# can read, the model need not use.
+
+# %% tags=["parameters"]
+profile = "mini"  # which numbers: memloc profiles
+source = None  # hub, files or generated; None: the profile's
+tasks = None  # lists of names or numbers; None: the profile's
+models = None
+seeds = None
+device = "auto"
+
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, facts_techniques, figures_centroids, figures_techniques, real, tabulate
+from memloc.publishing.reading import open_study
+from memloc.publishing.reading_techniques import read_told
+from memloc.publishing.style import show, use_style
+from memloc.publishing.tabulate_techniques import probing_table
+
+use_style()
+study = open_study(profile, source, tasks, models, seeds, device)
+probing, released = read_told(study, "probing"), real.open_told("probing", "small")
+facts.glue_all("probe", facts.study_facts(study) | facts_techniques.probing_facts(probing))
+facts.glue_all("probe", real.run_facts(released, "probing"))
+Markdown(f"This copy: {study.origin} {study.mark}")
+
+# %% [markdown]
+# ## The method
+#
+# For each layer from 0, the output of the embeddings, to $L$: the state of one token, that from which the model
+# classifies. Three targets get probes of their own:
+#
+# - is the example **noisy or clean** (F1 of *noisy*);
+# - which label was it **given**;
+# - which label did it have **originally** (macro F1).
+#
+# The examples are split into training, validation and test sets of probes, in the same way for every layer, and again
+# for every probe seed. All scores here are on test examples. The layer weight is the rise of the first score,
+#
+# $$
+# w_l = \max(0,\; F1_l - F1_{l-1}) ,
+# $$
+#
+# where the score of layer 1 is compared with that of layer 1 of the frozen arm, if there is one: what a probe finds
+# there is in the texts and not in what the layers learnt. In this copy the comparison is with
+# {glue:text}`probe-baseline`.
+#
+# Order matters in that formula. Scores are averaged over probe seeds *first*. Taking the maximum with 0 in every seed
+# and averaging afterwards turns noise into weight, since rises count and falls do not. Both are shown below.
+#
+# ## From one label to the other
+#
+# A model that has memorised a wrong label answers with it. {numref}`fig-probing-labels` shows where in the model the
+# change happens: as long as the states know the original label of noisy examples better than the given one, the model
+# treats them as what they are.
+
+# %% tags=["hide-input"]
+drawn = figures_techniques.f1_curves(probing)
+caption = f"""Macro F1 of probes for the given and for the original label, on noisy and on clean test examples, by
+layer; mean over probe seeds and seeds. Layer 0 is the embeddings' output. Dotted: shuffled labels. Empty panels:
+labels not memorised. {study.made("made-probing")}"""
+show(drawn.figure, "fig-probing-labels", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## Noisy or clean?
+#
+# In {numref}`fig-probing-noise` the line is the F1 of telling noisy examples from clean ones, and the bars are what it
+# rises by. Filled bars are the layer weights. Where open bars stand beside no filled one, single seeds rose and their
+# mean did not.
+
+# %% tags=["hide-input"]
+drawn = figures_techniques.noise_curves(probing)
+caption = f"""F1 of probes that tell noisy from clean, by layer, mean over probe seeds and seeds; filled bars: rises of
+that mean, the layer weights; open bars: means of the rises in every probe seed; diamond: layer 1 of the frozen arm.
+{study.made("made-probing")}"""
+show(drawn.figure, "fig-probing-noise", caption, alt=drawn.alt)
+
+# %% tags=["hide-input"]
+tabulate.show_table(probing_table(probing))
+
+# %% [markdown]
+# The two events of the table, and of {numref}`fig-probing-events`: the given label is *known* from the first layer at
+# which its F1 on noisy examples is more than .1 above that of the original label; classes *begin* at the first layer
+# whose F1 for the original label of clean examples has come nine tenths of the way from chance to the best layer's.
+# A layer of $L + 1$ in the figure, *never* in the table, means that it did not happen.
+
+# %% tags=["hide-input"]
+drawn = figures_centroids.event_scatter(probing)
+caption = f"""Layers of the two events of probing, means over seeds, a panel a model. On the line both happen at the same
+layer; above it the given label is known before classes begin. Hollow: task not learnt. {study.made("made-probing")}"""
+show(drawn.figure, "fig-probing-events", caption, alt=drawn.alt)
+
+# %% [markdown]
+# With few noisy examples a test split holds only a handful of them, and F1 moves in large steps. The table has no
+# intervals: probe seeds share their examples, so their spread would say too little.
+#
+# ## On real data
+#
+# {glue:text}`probe-real`
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: F1 of telling noisy from clean by layer, its rises, and the means of rises in
+every probe seed."""
+real.show_figure(released, figures_techniques.noise_curves, "fig-probing-real-noise", caption)
+
+# %% tags=["hide-input"]
+real.show_numbers(released, probing_table)
+
+# %% [markdown]
+# ## Take-away
+#
+# Of {glue:text}`probe-places` combinations of task and model, {glue:text}`probe-measured` memorised and
+# {glue:text}`probe-counted` also learnt the task. {glue:text}`probe-note`:
+#
+# - *Depth.* The M-CoG goes from {glue:text}`probe-lowest` to {glue:text}`probe-highest`. It lies below the middle
+#   layer in {glue:text}`probe-below`; in {glue:text}`probe-undefined` no layer has any weight and there is none.
+# - *The order of averaging.* Taking maxima by seed adds at most {glue:text}`probe-added` to the sum of weights, and
+#   moves the M-CoG by at most {glue:text}`probe-shift` layers.
+# - *Which comes first.* Of {glue:text}`probe-event-known` with both events, the given label is known before classes
+#   begin in {glue:text}`probe-event-first`, at the same layer in {glue:text}`probe-event-same`, and later in
+#   {glue:text}`probe-event-last`.
+#
+# **What they rest on: {glue:text}`probe-origin`**
+#
+# ### What would change our mind
+#
+# - Probes on the frozen arm that told noisy from clean as well would have found something in the texts.
+# - Layers whose rise no swap and no retraining confirms would show where memory can be read, not where it is kept.
+#
+# (made-probing)=
+# ## What made this chapter
+
+# %% tags=["hide-input", "hide-output"]
+tabulate.show_table(tabulate.made_table(study, ("perturbed", "frozen", "probing")))

@@ -1,0 +1,139 @@
+# %% [markdown]
+# # All techniques side by side
+#
+# *Do four ways of looking see the same thing?*
+#
+# Each technique so far has its own idea of what it means that a layer holds a memory: the model forgets when the layer
+# is exchanged, or when it is trained afresh; it would be pulled most; it makes noisy examples stand out. None of them
+# is the truth. What several of them say independently deserves more trust than what one says.
+
+# %% tags=["parameters"]
+profile = "mini"  # which numbers: memloc profiles
+source = None  # hub, files or generated; None: the profile's
+tasks = None  # lists of names or numbers; None: the profile's
+models = None
+seeds = None
+device = "auto"
+
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, facts_techniques, figures_beside, real, tabulate, tabulate_beside
+from memloc.publishing.reading import open_study
+from memloc.publishing.reading_techniques import read_beside
+from memloc.publishing.style import show, use_style
+
+use_style()
+study = open_study(profile, source, tasks, models, seeds, device)
+beside, released = read_beside(study), real.open_beside("small")
+facts.glue_all("beside", facts.study_facts(study) | facts_techniques.beside_facts(beside))
+facts.glue_all("beside", real.beside_facts(released))
+Markdown(f"This copy: {study.origin} {study.mark}")
+
+# %% [markdown]
+# ## One scale for the curves
+#
+# Layer weights of different techniques are in different units: a share of examples forgotten, a ratio of gradients, a
+# rise of F1. In {numref}`fig-beside-weights` each curve is **divided by its sum**, so that all of them tell which share
+# of the weight a layer has. The grey line is where all layers weigh the same.
+#
+# One scale does not make them equally sharp. Swapping and retraining average over windows, which draws their curves
+# towards the grey line; gradients and probing look at one layer at a time. That a curve is flatter does not mean that
+# memory is more spread out.
+
+# %% tags=["hide-input"]
+drawn = figures_beside.scaled_weights(beside)
+caption = f"""Layer weights of all techniques, each divided by its sum; mean over
+seeds. A technique without any weight has no line. Empty panels: labels not memorised. *Not learnt*: shown, but no
+conclusion rests on it. {study.made("made-beside")}"""
+show(drawn.figure, "fig-beside-weights", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## One number each
+#
+# The first table has what an M-CoG can be at all, from memory wholly in the first layer to memory wholly in the last.
+# The second has the M-CoG of every combination, in layers, and in brackets its **depth** along the technique's own
+# attainable range, from 0 to 1. Across columns only depths may be compared, and these with care: they correct for where
+# a scale ends, not for how blurred it is. Averaging M-CoG over techniques would mix scales, which is why it is not done
+# here. Intervals stand in the chapters on each technique.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_beside.range_table(beside), tabulate_beside.depth_table(beside))
+
+# %% [markdown]
+# ## Do techniques agree?
+#
+# Two techniques agree if they order tasks and models alike. A point is one combination of task and model, and the
+# correlation is Pearson's, over M-CoG or over the weights of all layers. {numref}`fig-beside-agreement` has this run's
+# correlations below the diagonal, with the number of points, and those of the original study above it. The study's
+# are over 48 points of pre-trained models on real tasks; with fewer than three points nothing can be correlated, and
+# with a handful almost any correlation can come about by chance.
+
+# %% tags=["hide-input"]
+drawn = figures_beside.agreement_triangles(beside)
+caption = f"""Pearson correlations between techniques over combinations of task and model that count. Below the diagonal:
+this run, n points. Above: the original study, as written in its figures. A dash: not known. {study.made("made-beside")}"""
+show(drawn.figure, "fig-beside-agreement", caption, alt=drawn.alt)
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_beside.agreement_table(beside, "techniques"))
+
+# %% [markdown]
+# Intervals draw whole tasks, with all their models, because models that learn one task are not independent evidence.
+# With fewer than three tasks there are none. The *layer weights* have many more points than the M-CoG, but no more
+# tasks: neighbouring layers are alike.
+#
+# ## Do models agree?
+#
+# The same between models: do two of them, over tasks and techniques, have the same order? The correlation is Spearman's.
+# Between models with different numbers of layers depths are compared, and layers cannot be. The second table has the
+# study's own models.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_beside.agreement_table(beside, "models"), tabulate_beside.study_models())
+
+# %% [markdown]
+# ## On real data
+#
+# {glue:text}`beside-real`
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: layer weights of the techniques in the released run, each divided by its
+sum; mean over seeds. *No run*: not in the released results."""
+real.show_figure(released, figures_beside.scaled_weights, "fig-beside-real-weights", caption)
+
+# %% tags=["hide-input"]
+real.show_numbers(released, tabulate_beside.depth_table)
+
+# %% tags=["hide-input"]
+real.show_tables(released, tabulate_beside.range_table, tabulate_beside.techniques_table)
+
+# %% [markdown]
+# The study's own column is the mean of its four techniques for BERT, in layers of twelve. It mixes their scales, as
+# said above, and model, number of examples and length of training differ from ours: it is there to look at, and tests
+# nothing.
+#
+# ## Take-away
+#
+# Techniques in this copy: {glue:text}`beside-techniques`. Of {glue:text}`beside-places` combinations of task and model,
+# {glue:text}`beside-measured` memorised and {glue:text}`beside-counted` also learnt the task. {glue:text}`beside-note`:
+#
+# - *Agreement.* {glue:text}`beside-pairs` pairs of techniques can be correlated by {glue:text}`beside-compared`, over at
+#   most {glue:text}`beside-points` points of {glue:text}`beside-tasks-compared` tasks. The strongest correlation is
+#   {glue:text}`beside-strongest`, the weakest {glue:text}`beside-weakest`.
+# - *Distance.* The depths that techniques give one model are at most {glue:text}`beside-apart` apart, where 1 would be
+#   the first layer for one and the last for another.
+#
+# **What they rest on: {glue:text}`beside-origin`**
+#
+# ### What would change our mind
+#
+# - Techniques that agree because both blur alike, and not because both see memory, would also agree on models without
+#   any. Swapping and retraining share their windows: part of their agreement is arithmetic.
+# - Models whose memory was forced into known layers are the only ones in which it can be said which technique is right.
+#
+# (made-beside)=
+# ## What made this chapter
+
+# %% tags=["hide-input", "hide-output"]
+tabulate.show_table(tabulate.made_table(study, ("perturbed", "normal", "frozen", *beside.told)))

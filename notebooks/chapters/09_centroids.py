@@ -1,0 +1,142 @@
+# %% [markdown]
+# # Centroids
+#
+# *When does a wrongly labelled example leave its class?*
+#
+# The techniques so far weigh layers. The centroid analysis follows examples instead. In the first layers of a model a
+# noisy example lies among its own kind, since nothing in its text is wrong. At the end it is classified as something
+# else. Somewhere in between it has changed company, and we can watch: suddenly or step by step, before the classes have
+# formed or after. {cite:t}`stephenson-etal-2021-geometry` asked such questions of vision models.
+
+# %% tags=["parameters"]
+profile = "mini"  # which numbers: memloc profiles
+source = None  # hub, files or generated; None: the profile's
+tasks = None  # lists of names or numbers; None: the profile's
+models = None
+seeds = None
+device = "auto"
+
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, facts_techniques, figures_centroids, real, tabulate, tabulate_techniques
+from memloc.publishing.reading import open_study
+from memloc.publishing.reading_techniques import read_told
+from memloc.publishing.style import show, use_style
+
+use_style()
+study = open_study(profile, source, tasks, models, seeds, device)
+centroids, released = read_told(study, "centroids"), real.open_told("centroids", "small")
+facts.glue_all("centroid", facts.study_facts(study) | facts_techniques.centroid_facts(centroids))
+facts.glue_all("centroid", real.run_facts(released, "the centroid analysis"))
+Markdown(f"This copy: {study.origin} {study.mark}")
+
+# %% [markdown]
+# ## The method
+#
+# Take two classes, $a$ and $b$, and the examples that are really $b$ but were given the label $a$. At every layer the
+# clean examples of the two classes have centroids $p_a$ and $p_b$. A state $h$ is placed on the line through them,
+#
+# $$
+# t(h) = \frac{(h - p_a) \cdot (p_b - p_a)}{\lVert p_b - p_a \rVert^2} ,
+# $$
+#
+# which is 1 at the centroid of the original class and 0 at that of the wrong label. Positions are pooled over all
+# ordered pairs of classes, but pairs with too few noisy examples are left out, as the table shows.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_techniques.pair_table(study))
+
+# %% [markdown]
+# ## The way from one class to the other
+#
+# In {numref}`fig-centroids-positions` clean examples of the two classes average 0 and 1 at every layer *by
+# construction*; what tells something is the width of their bands, and the line of the noisy examples between them.
+
+# %% tags=["hide-input"]
+drawn = figures_centroids.positions(centroids)
+caption = f"""Position between two class centroids by layer: mean, and as a band the middle 75 % (12.5th to 87.5th
+percentile), of noisy examples and of clean ones of both classes; mean over seeds. Layer 0 is the embeddings' output,
+and has no positions where all examples are the same there. Empty panels: labels not memorised.
+{study.made("made-centroids")}"""
+show(drawn.figure, "fig-centroids-positions", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## Two events
+#
+# **Crossing** is the last layer at which the mean of the noisy examples comes from above to below .5, and so changes
+# sides. Classes are **apart** from the first layer on from which the bands of clean examples no longer overlap. An
+# example is part of its own centroid, which makes small classes look more separate than they are; the column *left
+# out* computes each position with the example taken out of its centroid.
+
+# %% tags=["hide-input"]
+drawn = figures_centroids.event_scatter(centroids)
+caption = f"""Crossing and the separation of classes in layers, means over seeds, a panel a model. Below the line classes
+are apart before noisy examples cross. 0: crossed before layer 1. $L + 1$: never. Hollow: task not learnt.
+{study.made("made-centroids")}"""
+show(drawn.figure, "fig-centroids-events", caption, alt=drawn.alt)
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_techniques.centroid_table(centroids))
+
+# %% [markdown]
+# The *largest step* is the largest fall between neighbouring layers as a share of the whole way from layer 1 to the
+# last. Near 1 the change is sudden. It can exceed 1 if positions also rise on the way, and there is none where they
+# end no lower than they began. Where the table has a column of the study's crossings, they are those of its BERT with
+# twelve layers: other models, other training, and for comparison by eye only.
+#
+# ## Half a model
+#
+# {numref}`fig-centroids-halves` takes models in which half of the layers come from the normal model, which never saw
+# the wrong labels. If the lower half is where noisy examples are sent on their way, replacing it should leave them
+# with their original class, and replacing the upper half should not.
+
+# %% tags=["hide-input"]
+drawn = figures_centroids.halves(centroids)
+caption = f"""Mean position of noisy examples in the perturbed model, and with its lower or its upper half taken from the
+normal model; centroids are those of each model's own states. Mean over seeds. {study.made("made-centroids")}"""
+show(drawn.figure, "fig-centroids-halves", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## On real data
+#
+# {glue:text}`centroid-real`
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: position between two class centroids by layer; lines are means, bands the
+middle 75 %, of noisy examples and of clean ones of both classes."""
+real.show_figure(released, figures_centroids.positions, "fig-centroids-real-positions", caption)
+
+# %% tags=["hide-input"]
+real.show_numbers(released, tabulate_techniques.centroid_table)
+
+# %% [markdown]
+# ## Take-away
+#
+# Of {glue:text}`centroid-places` combinations of task and model, {glue:text}`centroid-measured` memorised and
+# {glue:text}`centroid-counted` also learnt the task. {glue:text}`centroid-note`:
+#
+# - *From where to where.* Noisy examples are on average at {glue:text}`centroid-start` after layer 1 and at
+#   {glue:text}`centroid-end` after the last.
+# - *Which comes first.* Of {glue:text}`centroid-event-known` with both events, noisy examples cross before classes are
+#   apart in {glue:text}`centroid-event-first`, at the same layer in {glue:text}`centroid-event-same`, and after it in
+#   {glue:text}`centroid-event-last`. Crossings: {glue:text}`centroid-event-span`; classes:
+#   {glue:text}`centroid-class-span`.
+# - *Half a model.* With the lower half from the normal model, noisy examples end at {glue:text}`centroid-lower`, nearer
+#   to their original class in {glue:text}`centroid-lower-original` of {glue:text}`centroid-halved`; with the upper half
+#   at {glue:text}`centroid-upper`, in {glue:text}`centroid-upper-original`.
+#
+# **What they rest on: {glue:text}`centroid-origin`**
+#
+# ### What would change our mind
+#
+# - Classes can differ in ways that the line through two centroids does not see. Noisy examples that leave it sideways
+#   would still have a position on it.
+# - If leaving examples out of their centroids moved the separation of classes by several layers, it would be a matter
+#   of small classes.
+#
+# (made-centroids)=
+# ## What made this chapter
+
+# %% tags=["hide-input", "hide-output"]
+tabulate.show_table(tabulate.made_table(study, ("perturbed", "normal", "centroids")))
