@@ -99,7 +99,8 @@ def sides(world: World) -> Sides:
     """Probes that tell noisy from clean examples, in every layer, for five seeds, on states that both sides are given.
 
     What it takes to get the states (one pass over the examples, or one a layer) is left out: how much it matters
-    depends on the number of epochs, and these are few here. The difference is the share of test predictions that differ.
+    depends on the number of epochs, and these are few here. The difference is the share of test
+    predictions that differ.
     """
     states, target = device_states(world.perturbed, world.data), targets(world.data, world.classes)[0]
     return Sides(
