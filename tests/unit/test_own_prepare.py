@@ -119,6 +119,18 @@ def test_bad_input_leaves_nothing_behind(changes: dict[str, Any], message: str, 
     assert {p.name for p in tmp_path.iterdir()} == {"start", "clean.csv"}
 
 
+def test_checkpoints_cut_texts_where_training_did(tmp_path: Path) -> None:
+    found = made(tmp_path, epochs=1, max_length=5)
+    words = AutoTokenizer.from_pretrained(tmp_path / "out" / "perturbed")
+    assert words.model_max_length == 5
+    told = memloc.localise(
+        "swapping", tmp_path / "out" / "perturbed", tmp_path / "out" / "data.parquet",
+        normal=tmp_path / "out" / "normal", device="cpu",
+    )  # fmt: skip
+    assert f"{told.facts['accuracy_noisy']:.1%} of the wrong labels" in found.arms["perturbed"]
+    assert told.facts["token_limit"] == 5
+
+
 def test_a_table_with_given_labels_is_not_perturbed_again(tmp_path: Path) -> None:
     saved(stock("bert"), "bert", tmp_path / "start")
     sentences(40).to_csv(tmp_path / "data.csv", index=False)

@@ -8,6 +8,7 @@ import numpy as np
 
 from memloc.analysis.curves import curve, trained_arm
 from memloc.analysis.weights import LayerWeights
+from memloc.publishing.figures import WIDTH
 from memloc.publishing.style import FAINT, INK, MARKERS, PALETTE
 
 if TYPE_CHECKING:
@@ -32,11 +33,17 @@ def figures(found: Localised) -> list[Told]:
     return made
 
 
-def _panels(number: int, width: float = 3.2, height: float = 2.5) -> tuple[Figure, list[Axes]]:
+def _panels(number: int, width: float = WIDTH, height: float = 2.1) -> tuple[Figure, list[Axes]]:
+    """Panels in rows of two, so that letters stay legible on a narrow screen."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, number, figsize=(max(4.0, width * number), height), squeeze=False)
-    return figure, list(axes[0])
+    columns = min(2, number)
+    rows = -(-number // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height * rows), squeeze=False)
+    panels = list(axes.flat)
+    for unused in panels[number:]:
+        unused.remove()
+    return figure, panels[:number]
 
 
 def _layer_axis(panel: Axes, last: int) -> None:
@@ -63,7 +70,7 @@ def _weights(weights: dict[str, LayerWeights]) -> Told:
             f"{name}: largest {np.nanmax(told.weight):.3f} at layer {int(np.nanargmax(told.weight)) + 1}, "
             f"smallest {np.nanmin(told.weight):.3f} at layer {int(np.nanargmin(told.weight)) + 1}"
         )
-    panels[0].set_ylabel("layer weight")
+    figure.supylabel("layer weight", fontsize="medium")
     caption = (
         "Layer weights. Dotted: centre of gravity. Shaded: where a centre of gravity can lie at all. Scales differ "
         "between techniques, so compare shapes and not heights."

@@ -99,8 +99,9 @@ def stock(found: OwnCheckpoint, config: Any, any_head: bool) -> nn.Module:
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
 
-    verbosity = logging.get_verbosity()
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()  # it lists the head of another task that is dropped on purpose
+    logging.disable_progress_bar()
     try:
         model, told = AutoModelForSequenceClassification.from_pretrained(
             found.folder,
@@ -117,6 +118,8 @@ def stock(found: OwnCheckpoint, config: Any, any_head: bool) -> nn.Module:
         raise MemlocError(f"weights of {found.title}", first_line(error), accepted) from error
     finally:
         logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
     lacking = sorted({*told["missing_keys"], *(entry[0] for entry in told["mismatched_keys"])})
     lacking = [name for name in lacking if not (any_head and is_head(name))]
     if lacking:

@@ -92,6 +92,8 @@ def prepare(
     config = TrainConfig(epochs=epochs, lr=lr, batch_size=batch_size, dropout=0.0, stop_when_memorised=True)
     classifier, tokenizer = fresh(start, names, seed)
     learnt, kept = (_encoded(frame, classifier, tokenizer, max_length) for frame in (train, validation))
+    if max_length is not None:
+        tokenizer.model_max_length = max_length  # whoever uses the checkpoints must cut texts at the same place
     work = target.with_name(f".{target.name}.partial")
     with explained(work):
         shutil.rmtree(work, ignore_errors=True)

@@ -26,7 +26,8 @@ figcaption, .small { font-size: .9rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: .9rem; padding: .3rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .7rem; text-align: left; vertical-align: top; }
-thead th { background: var(--soft); } code { overflow-wrap: anywhere; } a { color: var(--link); }
+thead th { background: var(--soft); white-space: nowrap; }
+td { min-width: 3.5rem; } code { overflow-wrap: anywhere; } a { color: var(--link); }
 """
 
 READING = (
