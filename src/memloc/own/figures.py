@@ -64,7 +64,8 @@ def _weights(weights: dict[str, LayerWeights]) -> Told:
             panel.axvline(told.mcog, color=INK, linestyle=":", linewidth=1)
         panel.axvspan(*told.bounds, color=FAINT, alpha=0.18, linewidth=0)
         panel.set_title(name)
-        panel.set_ylim(bottom=min(0.0, float(np.nanmin(told.weight))))
+        low, high = min(0.0, float(np.nanmin(told.weight))), float(np.nanmax(told.weight))
+        panel.set_ylim(low, high * 1.1 if high > 0 else 1.0)
         _layer_axis(panel, told.num_layers)
         words.append(
             f"{name}: largest {np.nanmax(told.weight):.3f} at layer {int(np.nanargmax(told.weight)) + 1}, "
