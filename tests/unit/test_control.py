@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from test_cli import home, memloc, written
 from tiny import CLASSES, OWN, encoded, profile, spec
 from torch import Tensor
 
 from memloc import tables
+from memloc.analysis.control import control_score
+from memloc.analysis.weights import layer_weights
 from memloc.arms import (
     ARMS,
     CONTROL_ARMS,
@@ -38,6 +41,8 @@ from memloc.training import loop
 from memloc.training.batches import training_order
 from memloc.training.loop import Plan, Trainer
 from memloc.training.streams import Stream, joint_order
+
+__all__ = ["home"]  # a fixture of the command line's tests
 
 SHORT = TrainConfig(epochs=2, batch_size=4, lr=1e-2, dropout=0.1, weight_decay=0.1)
 CELL = CellId("gen-cue-2a", "micro-bert", 1)
@@ -414,7 +419,42 @@ def test_a_wrong_control_is_refused(control: Any, message: str) -> None:
         profile(control=control)
 
 
+def test_the_paper_profile_has_the_studys_control() -> None:
+    paper = load_profile("paper")
+    assert paper.control is not None
+    assert (paper.control.auxiliary, paper.control.lr_share, paper.control.seeds) == ("rte", 0.5, (1,))
+    assert set(paper.control.techniques) <= set(paper.techniques)
+    made = Experiment(paper, Store(Path("nowhere")), "cpu")
+    controlled = [cell for cell in made.cells() if len(made.settings(cell)) == 4]
+    assert len(controlled) == 11 * 4, "RTE is the second task of all others"
+
+
 def test_a_profile_with_control_written_out_and_read_again() -> None:
     found = profile(control={**CONTROL, "seeds": [1]}, tasks=["gen-cue-2a", "gen-comp-2a"])
     assert parse_profile("tests", json.loads(json.dumps(profile_content(found)))) == found
     assert "control" not in profile_content(parse_profile("tests", OWN))
+
+
+@pytest.mark.usefixtures("home")
+def test_through_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = written(tmp_path / "own.yml", {**OWN, "control": CONTROL})
+    assert memloc("estimate", "--profile", own, "--device", "cpu") == 0
+    capsys.readouterr()
+    assert memloc("run", "--profile", own, "--device", "cpu") == 0
+    assert "1 of 1 cells are in the store" in capsys.readouterr().out
+    made = Experiment(load_profile(own), device="cpu", _fingerprints=PRINTS)
+    found = {s: made.store.find("rows", made.technique_config(CELL, "swapping", s)) for s in SETTINGS}
+    assert all(found.values())
+    weights = {
+        setting: layer_weights(tables.read(artefact.file("rows.parquet"), tables.ROWS)).weight
+        for setting, artefact in found.items()
+        if artefact is not None and setting != "main"
+    }
+    score = control_score(weights)
+    assert score.settings == CONTROLS
+    assert (score.at_1, score.at_2) == (1, 1), "two layers: both are target layers"
+    assert memloc("results", "--profile", own, "--device", "cpu") == 0
+    assert "1/1" in capsys.readouterr().out
+    wrong = written(tmp_path / "wrong.yml", {**OWN, "control": {**CONTROL, "techniques": ["swaping"]}})
+    assert memloc("run", "--profile", wrong) == 2
+    assert "did you mean swapping" in capsys.readouterr().err
