@@ -28,15 +28,14 @@ use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 gradients, released = read_told(study, "gradients"), real.open_told("gradients", "small")
 facts.glue_all("grad", facts.study_facts(study) | facts_techniques.gradient_facts(gradients))
-facts.glue_all("grad", real.run_facts(released, "gradients"))
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
 # ## The method
 #
-# The objective is minus the logit of the given label. Its gradient is averaged over the noisy examples, $g^\text{noisy}$,
-# and over an equally large random group of clean ones, $g^\text{clean}$. What pulls at noisy examples beyond what pulls
-# at any example is their difference. Layer $l$ gets
+# The objective is minus the logit of the given label. Its gradient is averaged over the noisy examples,
+# $g^\text{noisy}$, and over an equally large random group of clean ones, $g^\text{clean}$. What pulls at noisy examples
+# beyond what pulls at any example is their difference. Layer $l$ gets
 #
 # $$
 # G_l = \sum_{\theta \in l} \lVert g^\text{noisy}_\theta - g^\text{clean}_\theta \rVert_1 ,
@@ -73,9 +72,9 @@ show(drawn.figure, "fig-gradients-norms", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
 drawn = figures_techniques.gradient_weights(gradients)
-caption = f"""Layer weights by gradients, mean over seeds: the default rule, the same without the frozen arm as baseline,
-and with the negative log-likelihood as objective. Thin lines: the default rule for single seeds, where there are
-several. {study.made("made-gradients")}"""
+caption = f"""Layer weights by gradients, mean over seeds: the default rule, the same without the frozen arm as
+baseline, and with the negative log-likelihood as objective. Thin lines: the default rule for single seeds, where there
+are several. {study.made("made-gradients")}"""
 show(drawn.figure, "fig-gradients-weights", caption, alt=drawn.alt)
 
 # %% [markdown]
@@ -103,8 +102,9 @@ tabulate.show_table(tabulate_techniques.variant_table(gradients))
 # {glue:text}`grad-real`
 
 # %% tags=["hide-input"]
-caption = """Real tasks, pre-trained models: layer weights by gradients, mean over seeds, by three rules. Thin lines: the
-default rule for single seeds."""
+facts.glue_all("grad", real.run_facts(released, "gradients"))
+caption = """Real tasks, pre-trained models: layer weights by gradients, mean over seeds, by three rules. Thin lines:
+the default rule for single seeds."""
 real.show_figure(released, figures_techniques.gradient_weights, "fig-gradients-real-weights", caption)
 
 # %% tags=["hide-input"]

@@ -24,13 +24,11 @@ from memloc.publishing import facts, facts_techniques, figures_centroids, figure
 from memloc.publishing.reading import open_study
 from memloc.publishing.reading_techniques import read_told
 from memloc.publishing.style import show, use_style
-from memloc.publishing.tabulate_techniques import probing_table
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 probing, released = read_told(study, "probing"), real.open_told("probing", "small")
 facts.glue_all("probe", facts.study_facts(study) | facts_techniques.probing_facts(probing))
-facts.glue_all("probe", real.run_facts(released, "probing"))
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -85,6 +83,8 @@ that mean, the layer weights; open bars: means of the rises in every probe seed;
 show(drawn.figure, "fig-probing-noise", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
+from memloc.publishing.tabulate_techniques import probing_table
+
 tabulate.show_table(probing_table(probing))
 
 # %% [markdown]
@@ -95,8 +95,9 @@ tabulate.show_table(probing_table(probing))
 
 # %% tags=["hide-input"]
 drawn = figures_centroids.event_scatter(probing)
-caption = f"""Layers of the two events of probing, means over seeds, a panel a model. On the line both happen at the same
-layer; above it the given label is known before classes begin. Hollow: task not learnt. {study.made("made-probing")}"""
+caption = f"""Layers of the two events of probing, means over seeds, a panel a model. On the line both happen at the
+same layer; above it the given label is known before classes begin. Hollow: task not learnt.
+{study.made("made-probing")}"""
 show(drawn.figure, "fig-probing-events", caption, alt=drawn.alt)
 
 # %% [markdown]
@@ -108,8 +109,9 @@ show(drawn.figure, "fig-probing-events", caption, alt=drawn.alt)
 # {glue:text}`probe-real`
 
 # %% tags=["hide-input"]
-caption = """Real tasks, pre-trained models: F1 of telling noisy from clean by layer, its rises, and the means of rises in
-every probe seed."""
+facts.glue_all("probe", real.run_facts(released, "probing"))
+caption = """Real tasks, pre-trained models: F1 of telling noisy from clean by layer, its rises, and the means of rises
+in every probe seed."""
 real.show_figure(released, figures_techniques.noise_curves, "fig-probing-real-noise", caption)
 
 # %% tags=["hide-input"]

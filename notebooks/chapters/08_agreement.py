@@ -27,7 +27,6 @@ use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 beside, released = read_beside(study), real.open_beside("small")
 facts.glue_all("beside", facts.study_facts(study) | facts_techniques.beside_facts(beside))
-facts.glue_all("beside", real.beside_facts(released))
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -71,8 +70,9 @@ tabulate.show_table(tabulate_beside.range_table(beside), tabulate_beside.depth_t
 
 # %% tags=["hide-input"]
 drawn = figures_beside.agreement_triangles(beside)
-caption = f"""Pearson correlations between techniques over combinations of task and model that count. Below the diagonal:
-this run, n points. Above: the original study, as written in its figures. A dash: not known. {study.made("made-beside")}"""
+caption = f"""Pearson correlations between techniques over combinations of task and model that count. Below the
+diagonal: this run, n points. Above: the original study, as written in its figures. A dash: not known.
+{study.made("made-beside")}"""
 show(drawn.figure, "fig-beside-agreement", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
@@ -85,9 +85,9 @@ tabulate.show_table(tabulate_beside.agreement_table(beside, "techniques"))
 #
 # ## Do models agree?
 #
-# The same between models: do two of them, over tasks and techniques, have the same order? The correlation is Spearman's.
-# Between models with different numbers of layers depths are compared, and layers cannot be. The second table has the
-# study's own models.
+# The same between models: do two of them, over tasks and techniques, have the same order? The correlation is
+# Spearman's. Between models with different numbers of layers depths are compared, and layers cannot be. The second
+# table has the study's own models.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_beside.agreement_table(beside, "models"), tabulate_beside.study_models())
@@ -98,6 +98,7 @@ tabulate.show_table(tabulate_beside.agreement_table(beside, "models"), tabulate_
 # {glue:text}`beside-real`
 
 # %% tags=["hide-input"]
+facts.glue_all("beside", real.beside_facts(released))
 caption = """Real tasks, pre-trained models: layer weights of the techniques in the released run, each divided by its
 sum; mean over seeds. *No run*: not in the released results."""
 real.show_figure(released, figures_beside.scaled_weights, "fig-beside-real-weights", caption)
@@ -109,17 +110,17 @@ real.show_numbers(released, tabulate_beside.depth_table)
 real.show_tables(released, tabulate_beside.range_table, tabulate_beside.techniques_table)
 
 # %% [markdown]
-# The study's own column is the mean of its four techniques for BERT, in layers of twelve. It mixes their scales, as
-# said above, and model, number of examples and length of training differ from ours: it is there to look at, and tests
-# nothing.
+# Where the table has a column of the study, it is the mean of its four techniques for BERT, in layers of twelve. That
+# mixes scales, as said above, and model, number of examples and length of training differ from ours: the column is
+# there to look at, and tests nothing.
 #
 # ## Take-away
 #
 # Techniques in this copy: {glue:text}`beside-techniques`. Of {glue:text}`beside-places` combinations of task and model,
 # {glue:text}`beside-measured` memorised and {glue:text}`beside-counted` also learnt the task. {glue:text}`beside-note`:
 #
-# - *Agreement.* {glue:text}`beside-pairs` pairs of techniques can be correlated by {glue:text}`beside-compared`, over at
-#   most {glue:text}`beside-points` points of {glue:text}`beside-tasks-compared` tasks. The strongest correlation is
+# - *Agreement.* {glue:text}`beside-pairs` pairs of techniques can be correlated by {glue:text}`beside-compared`, over
+#   at most {glue:text}`beside-points` points of {glue:text}`beside-tasks-compared` tasks. The strongest correlation is
 #   {glue:text}`beside-strongest`, the weakest {glue:text}`beside-weakest`.
 # - *Distance.* The depths that techniques give one model are at most {glue:text}`beside-apart` apart, where 1 would be
 #   the first layer for one and the last for another.

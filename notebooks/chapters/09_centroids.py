@@ -28,7 +28,6 @@ use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 centroids, released = read_told(study, "centroids"), real.open_told("centroids", "small")
 facts.glue_all("centroid", facts.study_facts(study) | facts_techniques.centroid_facts(centroids))
-facts.glue_all("centroid", real.run_facts(released, "the centroid analysis"))
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -71,8 +70,8 @@ show(drawn.figure, "fig-centroids-positions", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
 drawn = figures_centroids.event_scatter(centroids)
-caption = f"""Crossing and the separation of classes in layers, means over seeds, a panel a model. Below the line classes
-are apart before noisy examples cross. 0: crossed before layer 1. $L + 1$: never. Hollow: task not learnt.
+caption = f"""Crossing and the separation of classes in layers, means over seeds, a panel a model. Below the line
+classes are apart before noisy examples cross. 0: crossed before layer 1. $L + 1$: never. Hollow: task not learnt.
 {study.made("made-centroids")}"""
 show(drawn.figure, "fig-centroids-events", caption, alt=drawn.alt)
 
@@ -93,8 +92,8 @@ tabulate.show_table(tabulate_techniques.centroid_table(centroids))
 
 # %% tags=["hide-input"]
 drawn = figures_centroids.halves(centroids)
-caption = f"""Mean position of noisy examples in the perturbed model, and with its lower or its upper half taken from the
-normal model; centroids are those of each model's own states. Mean over seeds. {study.made("made-centroids")}"""
+caption = f"""Mean position of noisy examples in the perturbed model, and with its lower or its upper half taken from
+the normal model; centroids are those of each model's own states. Mean over seeds. {study.made("made-centroids")}"""
 show(drawn.figure, "fig-centroids-halves", caption, alt=drawn.alt)
 
 # %% [markdown]
@@ -103,6 +102,7 @@ show(drawn.figure, "fig-centroids-halves", caption, alt=drawn.alt)
 # {glue:text}`centroid-real`
 
 # %% tags=["hide-input"]
+facts.glue_all("centroid", real.run_facts(released, "the centroid analysis"))
 caption = """Real tasks, pre-trained models: position between two class centroids by layer; lines are means, bands the
 middle 75 %, of noisy examples and of clean ones of both classes."""
 real.show_figure(released, figures_centroids.positions, "fig-centroids-real-positions", caption)

@@ -105,15 +105,8 @@ def gradient_curves(told: Told) -> Drawn:
         mark_not_learnt(panel, told, place)
     _legend(figure, panels, told, 2)
     name_axes(figure, "layer", "L1 norm, largest = 1")
-    words = (
-        "Line charts, a row a task and a column a model: layer across, norm of the gradient up, on a logarithmic scale"
-    )
-    tail = (
-        f". The difference of noisy and clean is largest at layers {span(list(map(float, peaks)), 0)}."
-        if peaks
-        else "."
-    )
-    return Drawn(figure, words + tail)
+    words = f"{LINES}norm of the gradient up, on a logarithmic scale. "
+    return Drawn(figure, words + f"Layers where the difference of noisy and clean is largest: {span(peaks, 0)}.")
 
 
 def gradient_weights(told: Told) -> Drawn:
@@ -155,13 +148,11 @@ def f1_curves(told: Told) -> Drawn:
         for (metric, group), look in PROBES.items():
             _line(panel, 0, told.mean(place, metric, group, first=0), look)
         ahead = told.mean(place, "f1_given", "noisy") > told.mean(place, "f1_original", "noisy")
-        turns.append(float(np.argmax(ahead)) if ahead.any() else np.nan)
+        turns.append(1.0 + float(np.argmax(ahead)) if ahead.any() else np.nan)
         mark_not_learnt(panel, told, place)
     _legend(figure, panels, told, 2)
     name_axes(figure, "layer (0: embeddings)", "macro F1")
-    words = (
-        "Line charts, a row a task and a column a model: layer across, F1 of probes up. On noisy examples the given "
-    )
+    words = f"{LINES}F1 of probes up. On noisy examples the given "
     return Drawn(figure, words + f"label is first told better than the original one at layers: {span(turns, 0)}.")
 
 
@@ -195,9 +186,5 @@ def noise_curves(told: Told) -> Drawn:
         mark_not_learnt(panel, told, place)
     _legend(figure, panels, told, 2)
     name_axes(figure, "layer (0: embeddings)", "F1 of noisy; its rise")
-    words = (
-        "Line charts over bars, a row a task and a column a model: layer across; the line is the F1 of telling noisy "
-    )
-    return Drawn(
-        figure, words + f"from clean, the bars how far it rises at a layer. At the last layer it is {span(last)}."
-    )
+    words = f"{LINES}F1 of telling noisy from clean up, with bars for how far it rises at a layer. "
+    return Drawn(figure, words + f"F1 at the last layer: {span(last)}.")

@@ -69,8 +69,9 @@ def agreement_table(beside: Beside, between: str) -> pd.DataFrame:
 
 
 def techniques_table(beside: Beside) -> pd.DataFrame:
-    """Agreement of techniques, for showing a released run."""
-    return agreement_table(beside, "techniques")
+    """Agreement of techniques, or a line that says that there is nothing to correlate."""
+    table = agreement_table(beside, "techniques")
+    return table if len(table) else pd.DataFrame({"agreement of techniques": ["nothing to compare"]})
 
 
 def study_models() -> pd.DataFrame:
