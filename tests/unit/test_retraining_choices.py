@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import encoded
+from tiny import classifier, encoded
 
 from memloc.errors import MemlocError
 from memloc.techniques import retraining
@@ -78,3 +78,9 @@ def test_the_rate_rises_and_falls_on_a_line() -> None:
     how = Retraining(lr=1.0, warmup=0.2)
     assert [how.rate(step, 10) for step in range(10)] == [0.0, 0.5, *(n / 8 for n in range(8, 0, -1))]
     assert Retraining(lr=1.0, warmup=1.0).rate(9, 10) == 0.9
+
+
+def test_windows_in_another_order_are_refused() -> None:
+    model, data = classifier(layers=2), encoded(n=12)
+    with pytest.raises(MemlocError, match=r"sorted by start, then length"):
+        retraining.retrain(model, model, data, split(data, 1), [(2, 1), (1, 1)], Retraining(epochs=1))

@@ -112,7 +112,7 @@ def train_probes(
         probes.parameters, settings.lr, weight_decay=settings.weight_decay, fused=device.type in ("cpu", "cuda")
     )
     chosen = states if list(layers) == list(range(len(states))) else states[list(layers)]
-    reader = _Reader(chosen, torch.from_numpy(target.labels).to(device))
+    reader = _Reader(chosen, torch.tensor(target.labels).to(device))
     weights = torch.tensor(target.weights or [1.0] * target.classes, device=device)
     validation, test = np.stack([s.validation for s in splits]), np.stack([s.test for s in splits])
     best = [p.clone() for p in probes.parameters]

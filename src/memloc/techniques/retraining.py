@@ -168,8 +168,10 @@ def retrain(
         float32 [W, M, C].
 
     Raises:
-        MemlocError: if the models do not have the same number of layers.
+        MemlocError: if the models do not have the same number of layers, or the windows are in another order.
     """
+    if order != sorted(order):  # states before a window are carried on from layer to layer, never back
+        raise MemlocError("windows", order, "windows sorted by start, then length")
     if perturbed.num_layers != pretrained.num_layers:
         raise MemlocError(
             "layers of the pre-trained model", pretrained.num_layers, f"{perturbed.num_layers}, as the perturbed one"
@@ -218,7 +220,7 @@ def _train(
 ) -> np.ndarray:
     """Train one group of windows to the end; logits [windows, M, C]."""
     group = Group(depth.model, pretrained, order, how)
-    labels = torch.from_numpy(depth.data.given).to(group.device)
+    labels = torch.tensor(depth.data.given).to(group.device)
     lengths = depth.data.lengths
     per_epoch = -(-len(chosen.learnt) // how.batch_size)
     cost = sum(_cost(depth.model.num_layers, window) for window in order)
