@@ -94,7 +94,7 @@ class Profile:
 
 def profile_names() -> list[str]:
     """Profiles that ship with the package, smallest first."""
-    return [name for name in ("smoke", "mini", "small", "paper") if (FOLDER / f"{name}.yml").exists()]
+    return [name for name in ("smoke", "mini", "small", "techniques", "paper") if (FOLDER / f"{name}.yml").exists()]
 
 
 def load_profile(name: str | Path) -> Profile:
