@@ -26,7 +26,7 @@ from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
-gradients, released = read_told(study, "gradients"), real.open_told("gradients", "techniques")
+gradients, released = read_told(study, "gradients"), real.open_told("gradients")
 facts.glue_all("grad", facts.study_facts(study) | facts_techniques.gradient_facts(gradients))
 Markdown(f"This copy: {study.origin} {study.mark}")
 

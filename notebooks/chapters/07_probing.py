@@ -27,7 +27,7 @@ from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
-probing, released = read_told(study, "probing"), real.open_told("probing", "techniques")
+probing, released = read_told(study, "probing"), real.open_told("probing")
 facts.glue_all("probe", facts.study_facts(study) | facts_techniques.probing_facts(probing))
 Markdown(f"This copy: {study.origin} {study.mark}")
 

@@ -25,7 +25,7 @@ from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
-beside, released = read_beside(study), real.open_beside("techniques")
+beside, released = read_beside(study), real.open_beside()
 facts.glue_all("beside", facts.study_facts(study) | facts_techniques.beside_facts(beside))
 Markdown(f"This copy: {study.origin} {study.mark}")
 

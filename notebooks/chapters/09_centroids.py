@@ -26,7 +26,7 @@ from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
-centroids, released = read_told(study, "centroids"), real.open_told("centroids", "techniques")
+centroids, released = read_told(study, "centroids"), real.open_told("centroids")
 facts.glue_all("centroid", facts.study_facts(study) | facts_techniques.centroid_facts(centroids))
 Markdown(f"This copy: {study.origin} {study.mark}")
 

@@ -298,8 +298,14 @@ def test_a_released_run_may_lack_techniques(study: Study, monkeypatch: pytest.Mo
         read_told(released, "probing")
     monkeypatch.setattr(real, "open_release", lambda name: released)
     assert real.open_told("probing") is None
-    assert real.open_swapping(technique="retraining") is None
-    assert "does not hold probing yet" in real.run_facts(None, "probing")["real"]
+    more = ReleasedStudy(dataclasses.replace(released.release, profile=load_profile("smoke")), "results/techniques")
+    monkeypatch.setattr(real, "open_release", {"techniques": more, "small": released}.get)
+    assert real.holding("probing") is more
+    monkeypatch.setattr(real, "open_release", {"small": released}.get)
+    assert real.holding("swapping") is released
+    assert real.holding("probing") is None
+    assert real.open_retraining() is None
+    assert "No released run on real data holds probing yet" in real.run_facts(None, "probing")["real"]
     monkeypatch.setattr(real, "open_release", lambda name: None)
     assert real.run_facts(None, "probing")["real"] == real.ABSENT
     assert real.beside_facts(None)["real"] == real.ABSENT

@@ -26,7 +26,7 @@ from memloc.publishing.reading import (
     read_swapping,
     read_training,
 )
-from memloc.publishing.reading_techniques import Beside, Told, asked_for, read_beside, read_told
+from memloc.publishing.reading_techniques import WEIGHING, Beside, Told, asked_for, read_beside, read_told
 from memloc.publishing.style import show
 from memloc.publishing.tabulate import show_table
 
@@ -43,25 +43,39 @@ SETTINGS = {  # of TrainConfig, in words
 }
 
 
-LACKS = "The released run on real data does not hold {what} yet, so this section is empty."
+RELEASES = ("techniques", "small")  # the first is of fewer models and more techniques
+LACKS = "No released run on real data holds {what} yet, so this section is empty."
 
 
-def open_swapping(name: str = "small", technique: str = "swapping") -> Swapping | None:
-    """Layer swapping, or retraining, of a released run; None if this copy has none."""
+def holding(technique: str) -> ReleasedStudy | None:
+    """The first of the released runs that has a technique; None if none has."""
+    found = [study for name in RELEASES if (study := open_release(name)) and asked_for(study, technique)]
+    return found[0] if found else None
+
+
+def open_swapping(name: str = "small") -> Swapping | None:
+    """Layer swapping of a released run; None if this copy has none."""
     study = open_release(name)
-    return read_swapping(study, technique) if study and asked_for(study, technique) else None
+    return read_swapping(study) if study else None
 
 
-def open_told(technique: str, name: str = "small") -> Told | None:
-    """A technique of a released run; None if this copy has no run, or the run has not the technique."""
-    study = open_release(name)
-    return read_told(study, technique) if study and asked_for(study, technique) else None
+def open_retraining() -> Swapping | None:
+    """Layer retraining of a released run; None if none has it."""
+    study = holding("retraining")
+    return read_swapping(study, "retraining") if study else None
 
 
-def open_beside(name: str = "small") -> Beside | None:
-    """The techniques of a released run that weigh layers, as far as it has them; None if this copy has no run."""
-    study = open_release(name)
-    return read_beside(study) if study else None
+def open_told(technique: str) -> Told | None:
+    """The rows of a technique in a released run; None if none has it."""
+    study = holding(technique)
+    return read_told(study, technique) if study else None
+
+
+def open_beside() -> Beside | None:
+    """All techniques that weigh layers, of the released run that has most of them; None if there is no run."""
+    found = [study for name in RELEASES if (study := open_release(name))]
+    most = max(found, key=lambda study: sum(asked_for(study, name) for name in WEIGHING), default=None)
+    return read_beside(most) if most else None
 
 
 def open_training(name: str = "small") -> Training | None:
@@ -92,14 +106,14 @@ def made(study: AnyStudy) -> str:
     return study.made if isinstance(study, ReleasedStudy) else ""
 
 
-def run_facts(data: Shown | None, technique: str = "", name: str = "small") -> dict[str, str]:
+def run_facts(data: Shown | None, technique: str = "") -> dict[str, str]:
     """Whether there is a released run with the technique, in one sentence for prose.
 
     Args:
         technique: that ``data`` are of, for a run that lacks it.
     """
     if data is None:
-        return {"real": LACKS.format(what=technique) if technique and open_release(name) else ABSENT}
+        return {"real": LACKS.format(what=technique) if technique and any(map(open_release, RELEASES)) else ABSENT}
     cells, missing = len(data.status), len(_missing(data))
     return {"real": f"{data.study.origin} {cells} of {cells + missing} cells are in it."}
 
