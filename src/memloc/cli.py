@@ -93,6 +93,10 @@ def build_parser() -> argparse.ArgumentParser:
     serve = book.add_parser("serve", help="show the built book on this machine")
     serve.add_argument("--port", type=int, default=8000)
     serve.set_defaults(run=_book_serve)
+
+    from memloc.pretraining.command import add_parsers
+
+    add_parsers(commands)
     return parser
 
 

@@ -92,7 +92,10 @@ RELEASED_OUTCOMES = _schema(
 )
 RELEASED_TRACES = _schema("released-traces", **_cell, arm=_string, **{field.name: field.type for field in TRACE})
 
-_all = (SPLIT, INDEX, TRACE, ROWS, *DETAILS.values(), RELEASED_OUTCOMES, RELEASED_TRACES)
+# Of the pretraining of one model; `seconds` of training so far, `n` steps (train) or predictions (validation).
+PRETRAINING = _schema("pretraining", tokens=_int, split=_string, loss=_float, n=_int, seconds=_float)
+
+_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), RELEASED_OUTCOMES, RELEASED_TRACES)
 TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in _all}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}
