@@ -144,7 +144,7 @@ def _merged(found: OwnCheckpoint) -> nn.Module:
     try:
         peft = importlib.import_module("peft")  # an optional package, so not among the imports
     except ImportError as error:
-        raise MemlocError("package for adapters", "peft is not installed", "pip install peft") from error
+        raise MemlocError("package for adapters", "peft is not installed", "pip install memloc[lora]") from error
     base = stock(found.base, found.config, any_head=bool(found.adapter_heads()))
     try:
         return peft.PeftModel.from_pretrained(base, found.folder, use_safetensors=True).merge_and_unload()
