@@ -215,13 +215,15 @@ def _train(
         weights.unlink()  # the checkpoint has them
     checkpoint: Any = model.requires_grad_(True).eval().checkpoint
     checkpoint.save_pretrained(work / arm)
-    return _told(pd.read_parquet(folder / "trace.parquet"))
+    return _told(pd.read_parquet(folder / "trace.parquet"), arm)
 
 
-def _told(trace: pd.DataFrame) -> str:
+def _told(trace: pd.DataFrame, arm: str) -> str:
+    """What became of an arm; the normal one was shown no wrong label, so its share is of right ones."""
     last = trace[(trace["epoch"] == trace["epoch"].max()) & (trace["metric"] == "accuracy")]
     scores = {(r["split"], r["group"]): r["value"] for r in last.to_dict("records")}
-    words = [f"{int(trace['epoch'].max())} epochs", f"{scores['train', 'noisy']:.1%} of the wrong labels given back"]
+    labels = "right labels of the same rows" if arm == "normal" else "wrong labels"
+    words = [f"{int(trace['epoch'].max())} epochs", f"{scores['train', 'noisy']:.1%} of the {labels} given back"]
     if ("validation", "all") in scores:
         words.append(f"{scores['validation', 'all']:.1%} right on held-out rows")
     return ", ".join(words)

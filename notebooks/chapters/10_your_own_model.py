@@ -1,0 +1,105 @@
+# %% [markdown]
+# # Your own model
+#
+# *Where does a classifier of mine keep the wrong labels of my data?*
+#
+# The other chapters train their own models. This one shows the same techniques on a model and a table that somebody
+# else made: any sequence classifier of a supported architecture, with its own head, pooling, tokenizer and way of
+# joining two texts.
+
+# %% tags=["parameters"]
+profile = "mini"  # not used here: the example is the same at every size
+device = "auto"
+
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import HTML, Markdown
+
+from memloc.publishing import facts, tabulate, tabulate_own
+from memloc.publishing.own_example import example_rows, own_example
+from memloc.publishing.style import show, use_style
+
+use_style()
+example = own_example()
+found = example_rows(example)
+facts.glue_all("own", tabulate_own.own_facts(example, found))
+Markdown(f"The example: {tabulate_own.MARK}")
+
+# %% [markdown]
+# ## What you need
+#
+# | to run | beside the model and the table |
+# |---|---|
+# | gradients, probing, centroids | nothing; better with `--frozen`, of which only the head was trained |
+# | swapping | `--normal`: a twin trained on the right labels, in the same steps |
+# | retraining | `--pretrained`: what the model started from |
+#
+# The **table** is a parquet, CSV or JSON-lines file with a column `text` (or `text_a` and `text_b`), a column `given`
+# with the labels the model was trained on, and either `label` with the right ones or a mask `noisy`. Without right
+# labels the centroid analysis and the probes for the original label cannot run, and the command says so.
+#
+# ```
+# memloc localise --technique all --model my-model --normal my-twin --pretrained my-start \
+#                 --data train.csv --out where
+# ```
+#
+# `--estimate` in place of `--out` says how long it would take. Adapters (LoRA) are merged into their base first.
+# Weights must be safetensors; a pickled checkpoint is refused together with the command that converts it.
+#
+# If your labels are all right, or nobody knows which are wrong, there is nothing to localise. Then let us make some
+# wrong and train both twins:
+#
+# ```
+# memloc prepare --model my-start --data clean.csv --out twins
+# ```
+#
+# ## An example
+#
+# A small RoBERTa with random weights and a tokenizer of its own, saved by `save_pretrained`, and a CSV file of
+# {glue:text}`own-given` sentences. Its first rows:
+
+# %% tags=["hide-input"]
+tabulate.show_table(example.table)
+
+# %% [markdown]
+# `memloc prepare` keeps a tenth of them for validation, gives 15 % of the rest wrong labels, and trains. What became of
+# each arm:
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_own.arms_table(example))
+
+# %% [markdown]
+# `memloc localise --technique all` then tells of every technique that weighs layers where its centre of gravity is, and
+# in which range it could be at all. The reading of these numbers is that of chapters 4 to 8.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_own.centres_table(found))
+
+# %% tags=["hide-input"]
+drawn = tabulate_own.weights_figure(found)
+caption = f"Layer weights of the example's model by technique. {drawn.caption} {tabulate_own.ORIGIN}"
+show(drawn.figure, "fig-own-weights", caption, alt=drawn.alt)
+
+# %% [markdown]
+# The output folder holds tidy tables in parquet and CSV and one report: a page that needs no other file and no
+# network, shows no text of your data, and says what ran, with which settings, and what could not and why.
+
+# %% tags=["hide-input"]
+HTML(tabulate_own.folder_listing(example))
+
+# %% [markdown]
+# From Python the same is
+#
+# ```python
+# import memloc
+#
+# found = memloc.localise("all", "my-model", "train.csv", normal="my-twin", pretrained="my-start", out="where")
+# found.mcog, found.weights, found.rows, found.report
+# ```
+#
+# ## Before you believe it
+#
+# - *Is there anything to find?* The share of wrong labels that the model gives back should be near one. Here it is
+#   {glue:text}`own-memorised`. What was not memorised has no place.
+# - *Is the twin a twin?* A normal model from another start, or of other steps, differs in more than the labels, and
+#   swapping then measures all of it. Look at the accuracy on clean examples under swapping.
+# - *One model is one draw.* Repeat with two more seeds before comparing depths.

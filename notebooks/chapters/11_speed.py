@@ -1,0 +1,55 @@
+# %% [markdown]
+# # Speed
+#
+# *What does it cost, and how do we know that fast is still right?*
+#
+# Every technique here has two versions. The **plain** one is written straight from the method: batches of eight, one
+# window, one example, one layer and class pair, one probe at a time, nothing used twice. It is what a careful person
+# would write first, and tests hold the package to it: same accuracies under every window, gradients and positions
+# within rounding. The other is the package's. This chapter shows how much faster it is.
+
+# %% tags=["parameters"]
+profile = "mini"  # not used here: measurements are made by hand and stored with the book
+
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, tabulate, tabulate_speed
+from memloc.publishing.style import use_style
+
+use_style()
+measured = tabulate_speed.read_benchmarks()
+facts.glue_all("speed", tabulate_speed.speed_facts(measured))
+Markdown(tabulate_speed.told(measured))
+
+# %% [markdown]
+# ## Where the time goes
+#
+# - **Swapping.** The plain version runs the layers before a window again for each window. Here windows with one start
+#   share their prefix, the suffixes of all windows run as one batch, and after the last attention only the classified
+#   token is computed.
+# - **Retraining.** The plain version runs the frozen layers before the window in every epoch. Here their states are
+#   computed once, gradients stop at the window, and the optimiser keeps state for the window alone.
+# - **Gradients.** One backward pass a batch instead of one an example: the mean over a group is the gradient of a sum.
+# - **Probing.** One pass gives the states of all layers, and the probes of all layers train side by side.
+# - **Centroids.** One pass for all layers instead of one a layer and pair of classes; pairs by matrix products.
+# - **Training.** Batches of texts of similar length, and gradients only where something learns.
+#
+# ## Measured
+#
+# Both versions run in one process in turn, on the same weights and rows, and the best time of each counts. *Difference*
+# is the largest between the two results, in the result's own unit. Ratios depend on the machine, on how long texts are
+# and on how busy the processor is: compare rows of one machine only.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_speed.speed_table(measured))
+
+# %% [markdown]
+# To measure on your own machine:
+#
+# ```
+# python -m benchmarks.run --model tiny-bert --rows 200,400,800
+# python -m benchmarks.run --techniques swapping --layers 2,4,6 --classes 2,6 --out results/benchmarks
+# ```
+#
+# Rows, layers and classes may be lists, so that growth with each is seen.

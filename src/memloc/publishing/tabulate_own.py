@@ -1,0 +1,78 @@
+"""Tables, figure and sentences of the chapter on a model of one's own."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from memloc.publishing.own_example import HIDDEN, LAYERS, ROWS, OwnExample
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from memloc.own.result import Localised
+
+MARK = '<span class="memloc-generated">generated tasks, random initial weights</span>'
+ORIGIN = (
+    f"Generated sentences; a model of {LAYERS} layers, {HIDDEN} wide, from random weights: it shows the command only."
+)
+
+
+class DrawnOwn(NamedTuple):
+    """A figure of a report with the words that belong to it."""
+
+    figure: Figure
+    caption: str
+    alt: str
+
+
+def own_facts(example: OwnExample, found: Localised) -> dict[str, str]:
+    """The numbers of the chapter's sentences."""
+    return {
+        "given": str(ROWS),
+        "memorised": f"{found.facts['accuracy_noisy']:.1%} of {found.facts['noisy']}",
+    }
+
+
+def arms_table(example: OwnExample) -> pd.DataFrame:
+    """What became of each arm."""
+    return pd.DataFrame({"arm": list(example.told), "what became of it": list(example.told.values())})
+
+
+def centres_table(found: Localised) -> pd.DataFrame:
+    """Centre of gravity by technique with its attainable range; what did not run, and why."""
+    rows = [
+        {
+            "technique": row["technique"],
+            "M-CoG": row["reason"] or f"{row['mcog']:.2f}",
+            "attainable": f"{row['lowest']:.2f} to {row['highest']:.2f}",
+            "note": row["baseline"] or "",
+        }
+        for row in found.mcog.to_dict("records")
+    ]
+    rows += [{"technique": name, "M-CoG": "did not run", "note": why} for name, why in found.lacking.items()]
+    rows += [
+        {"technique": row["technique"], "M-CoG": f"{row['event'].replace('_', ' ')}: {row['value']:.2f}"}
+        for row in found.events.to_dict("records")
+        if row["event"] in ("crossing", "initiation")
+    ]
+    return pd.DataFrame(rows).fillna("")
+
+
+def weights_figure(found: Localised) -> DrawnOwn:
+    """Layer weights, a panel a technique, as the report draws them."""
+    from memloc.own.figures import figures
+
+    _, figure, caption, alt = figures(found)[0]
+    return DrawnOwn(figure, caption, alt)
+
+
+def folder_listing(example: OwnExample) -> str:
+    """The files of the output folder, by name and size."""
+    items = []
+    for name in sorted(name for name in example.artefact.files if name.startswith("out/")):
+        size = example.artefact.file(name).stat().st_size / 1000
+        items.append(f"<li><code>{escape(name.removeprefix('out/'))}</code> ({size:.0f} kB)</li>")
+    return f"<ul>{''.join(items)}</ul>"

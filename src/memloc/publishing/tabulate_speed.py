@@ -1,0 +1,67 @@
+"""The stored measurements of ``benchmarks/`` as tables and sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from memloc.errors import MemlocError
+from memloc.publishing import project_root
+from memloc.publishing.figures import listed
+
+FILE = "results/benchmarks/benchmarks.parquet"
+COLUMNS = (
+    *("technique", "model", "task", "source", "rows", "tokens", "layers", "hidden", "classes", "threads", "device"),
+    *("plain_seconds", "ours_seconds", "ratio", "plain_mb", "ours_mb", "difference", "repeats", "torch"),
+)
+
+
+def read_benchmarks(path: Path | None = None) -> pd.DataFrame:
+    """The table that ``python -m benchmarks.run --out`` wrote; empty where a copy of the book has none.
+
+    Raises:
+        MemlocError: if it has other columns.
+    """
+    path = path or project_root() / FILE
+    if not path.is_file():
+        return pd.DataFrame(columns=list(COLUMNS))
+    frame = pd.read_parquet(path)
+    if tuple(frame.columns) != COLUMNS:
+        raise MemlocError(f"columns of {path.name}", list(frame.columns), ", ".join(COLUMNS))
+    return frame
+
+
+def told(measured: pd.DataFrame) -> str:
+    """What was measured, in one sentence."""
+    if measured.empty:
+        return "This copy of the book holds no measurements, so the table below is empty."
+    return f"This copy holds {len(measured)} measurements, made on {listed(sorted(set(measured['device'])))}."
+
+
+def speed_facts(measured: pd.DataFrame) -> dict[str, str]:
+    """The number of measurements, for prose."""
+    return {"measured": str(len(measured))}
+
+
+def speed_table(measured: pd.DataFrame) -> pd.DataFrame:
+    """One row a measurement, techniques together."""
+    rows = [
+        {
+            "technique": row["technique"],
+            "model": f"{row['model']} ({row['layers']} x {row['hidden']})",
+            "examples": f"{row['rows']} of {row['task']}, {row['tokens']:.0f} tokens",
+            "classes": str(row["classes"]),
+            "plain": f"{row['plain_seconds']:.2f} s",
+            "memloc": f"{row['ours_seconds']:.2f} s",
+            "times as fast": f"{row['ratio']:.1f}",
+            "peak memory, plain": f"{row['plain_mb']:.0f} MB",
+            "memloc's": f"{row['ours_mb']:.0f} MB",
+            "difference": f"{row['difference']:.0e}",
+            "threads": str(row["threads"]),
+            "best of": str(row["repeats"]),
+            "on": row["device"],
+        }
+        for row in measured.sort_values(["technique", "hidden", "rows", "classes"]).to_dict("records")
+    ]
+    return pd.DataFrame(rows)

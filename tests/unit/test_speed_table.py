@@ -1,0 +1,39 @@
+"""The table of measurements: what the benchmarks write is what the book reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from benchmarks.run import main
+
+from memloc.errors import MemlocError
+from memloc.publishing.tabulate_speed import read_benchmarks, speed_table, told
+
+
+def test_what_the_benchmarks_write_is_what_the_book_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMLOC_HOME", str(tmp_path / "home"))
+    asked = ["--techniques", "swapping", "--model", "micro-bert", "--rows", "8,12", "--repeats", "1", "--device", "cpu"]
+    main([*asked, "--out", str(tmp_path / "out")])
+    main([*asked, "--classes", "3", "--out", str(tmp_path / "out")])
+    found = read_benchmarks(tmp_path / "out" / "benchmarks.parquet")
+    assert found["rows"].tolist() == [8, 12, 8, 12]
+    assert found["classes"].tolist() == [2, 2, 3, 3]
+    assert (found["difference"] < 1e-4).all()
+    assert (found["ratio"] == found["plain_seconds"] / found["ours_seconds"]).all()
+    shown = speed_table(found)
+    assert shown["examples"].str.startswith(("8 of", "12 of")).all()
+    assert "4 measurements" in told(found)
+
+
+def test_a_copy_without_measurements_says_so(tmp_path: Path) -> None:
+    empty = read_benchmarks(tmp_path / "none.parquet")
+    assert speed_table(empty).empty
+    assert "no measurements" in told(empty)
+
+
+def test_a_table_of_other_columns_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"technique": ["swapping"]}).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(MemlocError, match=r"columns of x.parquet"):
+        read_benchmarks(tmp_path / "x.parquet")
