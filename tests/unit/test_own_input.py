@@ -255,7 +255,7 @@ def test_adapters_without_the_package_that_merges_them(world: Path, monkeypatch:
         find(folder)
     save_file({"x": torch.zeros(1)}, folder / "adapter_model.safetensors")
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(MemlocError, match="package for adapters: 'peft is not installed'; accepted: pip install memloc.lora."):
+    with pytest.raises(MemlocError, match=r"'peft is not installed'; accepted: pip install memloc\[lora\]"):
         open_job(folder, world / "data.csv", device="cpu").load("perturbed")
 
 
