@@ -26,7 +26,7 @@ def figures(found: Localised) -> list[Told]:
 
     use_style()
     weights = {name: told for name, told in found.layer_weights().items() if np.isfinite(told.weight).any()}
-    made = [_weights(weights)] if weights else []
+    made = [draw_weights(weights)] if weights else []
     made += [_heatmap(name, told) for name, told in weights.items() if told.error is not None and len(told.lengths) > 1]
     if "centroids" in found.techniques:
         made.append(_centroids(found))
@@ -52,7 +52,7 @@ def _layer_axis(panel: Axes, last: int) -> None:
     panel.set_xlabel("layer")
 
 
-def _weights(weights: dict[str, LayerWeights]) -> Told:
+def draw_weights(weights: dict[str, LayerWeights]) -> Told:
     """Layer weight by layer, a panel a technique, since their scales differ."""
     figure, panels = _panels(len(weights))
     words = []

@@ -63,9 +63,9 @@ def centres_table(found: Localised) -> pd.DataFrame:
 
 def weights_figure(found: Localised) -> DrawnOwn:
     """Layer weights, a panel a technique, as the report draws them."""
-    from memloc.own.figures import figures
+    from memloc.own.figures import draw_weights
 
-    _, figure, caption, alt = figures(found)[0]
+    _, figure, caption, alt = draw_weights(found.layer_weights())
     return DrawnOwn(figure, caption, alt)
 
 
