@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_chunked_loss_and_gradients_equal_the_stock_models(family: str, monkeypa
     logits = stock(input_ids=batch.ids).logits.flatten(0, 1)[batch.places]
     loss = functional.cross_entropy(logits, batch.answers)
     loss.backward()
-    assert got == pytest.approx(float(loss), rel=1e-5)
+    assert got == pytest.approx(loss.item(), rel=1e-5)
     pairs = list(zip(model.parameters(), stock.parameters(), strict=True))
     assert all((a.grad is None) == (b.grad is None) for a, b in pairs)
     assert all(torch.allclose(a.grad, b.grad, atol=1e-6) for a, b in pairs if a.grad is not None)
@@ -179,7 +180,8 @@ def corpus(tmp_path: Path) -> Path:
     folder = tmp_path / "corpus"
     folder.mkdir()
     for split, times in (("train", 40), ("validation", 10)):
-        (folder / f"{split}.jsonl").write_text("".join(f'{{"text": "{t}"}}\n' for t in TEXTS * times))
+        lines = [json.dumps({"source": "ab"[n % 2], "text": text}) for n, text in enumerate(TEXTS * times)]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
     return folder
 
 
@@ -193,6 +195,9 @@ def test_tokenizer_writes_any_text_and_reads_it_back(corpus: Path) -> None:
     assert (row == END).sum() == len(TEXTS) * 40
     first = row[: int(np.flatnonzero(row == END)[0])]
     assert tokenizer.decode(first.tolist()).strip() == TEXTS[0].lower()
+    shares = tokens.tokens_by_source(corpus)
+    assert sorted(shares) == ["a", "b"]
+    assert sum(shares.values()) == len(row)
     assert [tokenizer.token_to_id(t) for t in tokens.SPECIAL] == list(range(5))
 
 

@@ -17,13 +17,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+import yaml
+
 from memloc.data.catalogue import get_task, task_names
-from memloc.data.raw import RawTask
+from memloc.data.raw import load_raw
 from memloc.errors import MemlocError
 from memloc.pretraining.clean import is_prose, normalise
 from memloc.pretraining.overlap import Seen, TaskTexts
 from memloc.pretraining.packages import Source, contents, describe, fetch
 from memloc.pretraining.readers import READERS, Document
+from memloc.pretraining.tokens import tokens_by_source
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +61,9 @@ def task_texts(folder: Path | None) -> TaskTexts:
 
 
 def _published(name: str) -> Iterator[str]:
-    from memloc.data.prepare import load_raw
-
     spec = get_task(name)
     if "hub" in spec.sources:
-        raw: RawTask = load_raw(spec, "hub", None)
-        for frame in raw.splits.values():
+        for frame in load_raw(spec, "hub").splits.values():
             yield from (part for parts in frame["parts"] for part in parts)
 
 
@@ -146,3 +146,16 @@ def _total(report: list[dict[str, Any]]) -> dict[str, int]:
     for entry in report:
         total.update({k: v for k, v in entry.items() if isinstance(v, int)})
     return dict(sorted(total.items()))
+
+
+def write_list(corpus: Path, path: Path) -> None:
+    """Write what was collected as a list for people: every package with version, checksum, licence and tokens."""
+    collected = json.loads((corpus / "sources.json").read_text())
+    tokens = tokens_by_source(corpus)
+    fields = ("version", "sha256", "licence", "characters", "overlap_with_tasks")
+    packages = {
+        entry["name"]: {k: entry[k] for k in fields if k in entry} | {"tokens": tokens.get(entry["name"], 0)}
+        for entry in collected["sources"]
+    }
+    total = collected["total"] | {"tokens": sum(tokens.values())}
+    path.write_text(yaml.safe_dump({"packages": packages, "total": total}, sort_keys=False, width=120))

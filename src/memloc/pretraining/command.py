@@ -37,7 +37,7 @@ def add_parsers(commands: Any) -> None:
 
 
 def _corpus(arguments: argparse.Namespace) -> None:
-    from memloc.pretraining.collect import collect, task_texts
+    from memloc.pretraining.collect import collect, task_texts, write_list
     from memloc.pretraining.packages import SOURCES, load_sources
     from memloc.pretraining.tokens import prepare_tokens
 
@@ -53,6 +53,7 @@ def _corpus(arguments: argparse.Namespace) -> None:
         print(f"{name.replace('_', ' ')}: {count:,}")
     for split, count in prepare_tokens(arguments.out).items():
         print(f"{split}: {count:,} tokens")
+    write_list(arguments.out, arguments.out / "collected.yml")
 
 
 def _pretrain(arguments: argparse.Namespace) -> None:

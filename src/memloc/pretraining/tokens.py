@@ -144,6 +144,18 @@ def prepare_tokens(corpus: Path, vocabulary: int = VOCABULARY) -> dict[str, int]
     return {split: len(load_ids(corpus, split)) for split in SPLITS}
 
 
+def tokens_by_source(corpus: Path) -> dict[str, int]:
+    """Training tokens that each source gave, counted between the ``</s>`` of the prepared ids."""
+    ends = np.flatnonzero(np.asarray(load_ids(corpus, "train")) == END)
+    lengths = np.diff(ends, prepend=-1)
+    found: dict[str, int] = {}
+    with (corpus / "train.jsonl").open() as stream:
+        for line, length in zip(stream, lengths, strict=True):
+            name = json.loads(line)["source"]
+            found[name] = found.get(name, 0) + int(length)
+    return found
+
+
 def load_ids(corpus: Path, split: str) -> np.ndarray:
     """The ids of a split, mapped from disk, uint16 [N].
 
