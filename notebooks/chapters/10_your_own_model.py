@@ -9,7 +9,6 @@
 
 # %% tags=["parameters"]
 profile = "mini"  # not used here: the example is the same at every size
-device = "auto"
 
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import HTML, Markdown
