@@ -23,6 +23,8 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, root / name)
     shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("chapters", "atlas", "assignments"))
     shutil.copytree(ROOT / "notebooks" / "chapters", root / "notebooks" / "chapters")
+    (root / ".pytest_cache").mkdir()  # as after make test: a page that is none of the book's
+    (root / ".pytest_cache" / "README.md").write_text("# A cache\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMLOC_HOME", str(tmp_path_factory.mktemp("home")))
         runs = runner.execute_chapters(
