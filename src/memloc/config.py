@@ -71,6 +71,29 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     return cls(**typed)
 
 
+def check_training(settings: object, where: str) -> None:
+    """Check the settings of an optimiser run, those that there are of `TrainConfig`'s.
+
+    Raises:
+        MemlocError: naming the first that is out of its range.
+    """
+    given = vars(settings)
+    for name in ("epochs", "batch_size", "max_length"):
+        if name in given and given[name] < 1:
+            raise MemlocError(f"{where}.{name}", given[name], "a positive number")
+    for name in ("lr", "clip_norm"):
+        if not 0 < given[name] < float("inf"):  # also refuses NaN
+            raise MemlocError(f"{where}.{name}", given[name], "a positive number")
+    if not 0 <= given["weight_decay"] < float("inf"):
+        raise MemlocError(f"{where}.weight_decay", given["weight_decay"], "0 or a positive number")
+    for name in ("dropout", "warmup", "memorised_f1"):
+        if name in given and not 0 <= given[name] <= 1:
+            raise MemlocError(f"{where}.{name}", given[name], "a share between 0 and 1")
+    for name, accepted in (("pooling", ["token", "last_column"]), ("precision", ["fp32", "bf16"])):
+        if given[name] not in accepted:
+            raise MemlocError(f"{where}.{name}", given[name], accepted)
+
+
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """How a task's rows become a perturbed training set (method: sections 1.1 and 1.2)."""
@@ -108,18 +131,4 @@ class TrainConfig:
     precision: str = "fp32"  # or "bf16" (autocast)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "max_length"):
-            if getattr(self, name) < 1:
-                raise MemlocError(f"training.{name}", getattr(self, name), "a positive number")
-        for name in ("lr", "clip_norm"):
-            if not 0 < getattr(self, name) < float("inf"):  # also refuses NaN
-                raise MemlocError(f"training.{name}", getattr(self, name), "a positive number")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise MemlocError("training.weight_decay", self.weight_decay, "0 or a positive number")
-        for name in ("dropout", "warmup", "memorised_f1"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise MemlocError(f"training.{name}", getattr(self, name), "a share between 0 and 1")
-        if self.pooling not in ("token", "last_column"):
-            raise MemlocError("training.pooling", self.pooling, ["token", "last_column"])
-        if self.precision not in ("fp32", "bf16"):
-            raise MemlocError("training.precision", self.precision, ["fp32", "bf16"])
+        check_training(self, "training")

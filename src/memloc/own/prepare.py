@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from memloc.analysis.status import last_score
+from memloc.arms import learns_original, main_parts
 from memloc.config import DataConfig, TrainConfig, canonical_json
 from memloc.disk import explained
 from memloc.errors import MemlocError
@@ -195,11 +197,11 @@ def _train(
     """Train one arm from the start and save it; a normal or frozen arm takes the steps that the perturbed one took."""
     import torch
 
-    from memloc.training.loop import Plan, Trainer, trained_parts
+    from memloc.training.loop import Plan, Trainer
 
     model = start.twin()
-    parts = [part for part in trained_parts(model) if arm != "frozen" or part.startswith("head.")]
-    plan = Plan(parts, train.label if arm == "normal" else train.given)
+    parts = main_parts(arm, model.parts(), model.num_layers)
+    plan = Plan(parts, train.label if learns_original(arm) else train.given)
     traces = work / "training"
     if arm != "perturbed":
         twin = json.loads((traces / "perturbed" / "summary.json").read_text())
@@ -220,10 +222,11 @@ def _train(
 
 def _told(trace: pd.DataFrame, arm: str) -> str:
     """What became of an arm; the normal one was shown no wrong label, so its share is of right ones."""
-    last = trace[(trace["epoch"] == trace["epoch"].max()) & (trace["metric"] == "accuracy")]
-    scores = {(r["split"], r["group"]): r["value"] for r in last.to_dict("records")}
-    labels = "right labels of the same rows" if arm == "normal" else "wrong labels"
-    words = [f"{int(trace['epoch'].max())} epochs", f"{scores['train', 'noisy']:.1%} of the {labels} given back"]
-    if ("validation", "all") in scores:
-        words.append(f"{scores['validation', 'all']:.1%} right on held-out rows")
+    labels = "right labels of the same rows" if learns_original(arm) else "wrong labels"
+    words = [
+        f"{int(trace['epoch'].max())} epochs",
+        f"{last_score(trace, 'train', 'noisy')[0]:.1%} of the {labels} given back",
+    ]
+    if (trace["split"] == "validation").any():
+        words.append(f"{last_score(trace, 'validation', 'all')[0]:.1%} right on held-out rows")
     return ", ".join(words)

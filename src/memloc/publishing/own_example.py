@@ -60,7 +60,7 @@ def example_rows(example: OwnExample) -> Any:
     from memloc.own.result import Localised
 
     rows = tables.read(example.artefact.file("out/rows.parquet"), tables.ROWS)
-    told = json.loads(example.artefact.file("found.json").read_text())
+    told = json.loads(example.artefact.file("out/about.json").read_text())
     return Localised(told["facts"], rows, lacking=told["lacking"], notes=told["notes"])
 
 
@@ -78,7 +78,7 @@ def _make(folder: Path) -> None:
         made = prepare(
             Path(scratch) / "start", folder / "reviews.csv", Path(scratch) / "twins", device="cpu", **TRAINING
         )
-        found = localise(
+        localise(
             "all",
             made.folder / "perturbed",
             made.folder / "data.parquet",
@@ -90,9 +90,6 @@ def _make(folder: Path) -> None:
             say=logging.getLogger(__name__).info,
         )
         shutil.copytree(Path(scratch) / "out", folder / "out")
-    facts = {key: value for key, value in found.facts.items() if key not in ("versions", "device", "host")}
-    told = {"facts": facts, "lacking": found.lacking, "notes": found.notes}
-    (folder / "found.json").write_text(json.dumps(told, sort_keys=True, default=str))
     (folder / "told.json").write_text(json.dumps(made.arms, sort_keys=True))
 
 

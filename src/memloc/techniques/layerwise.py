@@ -7,7 +7,7 @@ any backbone whose layers take the hidden states as their first argument.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,17 +37,28 @@ def record(model: Classifier, ids: Tensor, mask: Tensor) -> Recording:
     """Run the model on a batch and keep what each layer was given. Cost: one forward pass, L x B x T x d memory."""
     recording = Recording([], [], len(ids))
 
-    def keep(_module: torch.nn.Module, args: tuple[Any, ...], extra: dict[str, Any]) -> None:
+    def keep(args: tuple[Any, ...], extra: dict[str, Any]) -> None:
         recording.inputs.append(args[0])
         recording.extras.append((args[1:], extra))
 
-    hooks = [model.layer(n).register_forward_pre_hook(keep, with_kwargs=True) for n in range(1, model.num_layers + 1)]
-    try:
+    with before_layers(model, keep):
         model.hidden(ids, mask)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return recording
+
+
+@contextmanager
+def before_layers(model: Classifier, see: Callable[[tuple[Any, ...], dict[str, Any]], None]) -> Iterator[None]:
+    """Inside, ``see`` gets what each layer is called with, positional and named, before it runs."""
+
+    def hook(_module: torch.nn.Module, args: tuple[Any, ...], extra: dict[str, Any]) -> None:
+        see(args, extra)
+
+    hooks = [model.layer(n).register_forward_pre_hook(hook, with_kwargs=True) for n in range(1, model.num_layers + 1)]
+    try:
+        yield
+    finally:
+        for handle in hooks:
+            handle.remove()
 
 
 TOKENS_AT_ONCE = 4096  # of a layer on a CPU: its inner states (4 d wide) stay in the tens of megabytes

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from memloc.errors import MemlocError
 from memloc.models.classifier import Classifier
+from memloc.techniques.layerwise import before_layers
 from memloc.training.batches import Encoded, token_batches
 
 
@@ -66,15 +67,11 @@ def batch_states(model: Classifier, ids: Tensor, mask: Tensor, pooling: str = "t
     """The same of one batch on the model's device: [L + 1, B, d]."""
     found: list[Tensor] = []
 
-    def keep(_module: nn.Module, args: tuple[Any, ...], _extra: dict[str, Any]) -> None:
+    def keep(args: tuple[Any, ...], _extra: dict[str, Any]) -> None:
         found.append(model.pool(args[0], mask, pooling))
 
-    hooks = [model.layer(n).register_forward_pre_hook(keep, with_kwargs=True) for n in range(1, model.num_layers + 1)]
-    try:
+    with before_layers(model, keep):
         last = model.pool(model.hidden(ids, mask), mask, pooling)
-    finally:
-        for hook in hooks:
-            hook.remove()
     if last.shape != found[0].shape:
         raise MemlocError("width after the final modules", last.shape[-1], f"{found[0].shape[-1]}, that of the layers")
     return torch.stack([*found, last])

@@ -19,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_map
 
 from memloc.config import TrainConfig
+from memloc.devices import autocast
 from memloc.models.classifier import Classifier
 from memloc.techniques.prefix import Shell
 from memloc.training.batches import Encoded, derived_seed
@@ -103,7 +104,7 @@ class Together:
         filled = np.concatenate([np.concatenate([r, np.repeat(r[:1], width - len(r))]) for r in rows])
         counts = torch.tensor([len(r) for r in rows], device=self.device)
         real = torch.arange(width, device=self.device) < counts[:, None]
-        with self._autocast():
+        with autocast(self.device, self.config.precision):
             logits = self.logits(*self.data.tensors(filled, self.device)).float()
         labels = torch.from_numpy(self.data.given[filled]).to(self.device)
         loss = functional.cross_entropy(logits.flatten(0, 1), labels, reduction="none").view_as(real)
@@ -120,11 +121,6 @@ class Together:
         share = (self.config.clip_norm / (norms + 1e-6)).clamp(max=1)
         for gradient in gradients:
             gradient.mul_(share.view(-1, *[1] * (gradient.dim() - 1)))
-
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if self.config.precision == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return contextlib.nullcontext()
 
     def _apply(self, part: str, place: int, module: nn.Module, states: Tensor, *extra: Any, **named: Any) -> Tensor:
         prefix = f"{part}/{place}/"

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memloc.errors import MemlocError
+from memloc.config import check_training
+from memloc.devices import autocast
 from memloc.models.classifier import Classifier
 from memloc.techniques.layerwise import apply_layer, finish, only_token
 from memloc.techniques.prefix import Batch
@@ -52,19 +52,7 @@ class Retraining:
     pooling: str = "token"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise MemlocError(f"retraining.{name}", getattr(self, name), "a positive number")
-        for name in ("lr", "clip_norm"):
-            if not 0 < getattr(self, name) < float("inf"):  # also refuses NaN
-                raise MemlocError(f"retraining.{name}", getattr(self, name), "a positive number")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise MemlocError("retraining.weight_decay", self.weight_decay, "0 or a positive number")
-        for name in ("dropout", "warmup"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise MemlocError(f"retraining.{name}", getattr(self, name), "a share between 0 and 1")
-        if self.precision not in ("fp32", "bf16"):
-            raise MemlocError("retraining.precision", self.precision, ["fp32", "bf16"])
+        check_training(self, "retraining")
 
     def rate(self, step: int, total: int) -> float:
         """Learning rate of a step counted from 0: linear warm-up over int(warmup x total), then linear decay to 0."""
@@ -149,7 +137,7 @@ class Group:
         Args:
             step: of training; seeds each window's dropout, so that it does not depend on which others learn beside it.
         """
-        with self._autocast():
+        with autocast(self.device, self.how.precision):
             if self.models[0].training:  # frozen layers drop out too
                 return [self._whole(i, batch, step) for i in range(len(self.models))]
             token = self.frozen.pooled_token(batch.mask, self.how.pooling)
@@ -205,8 +193,3 @@ class Group:
     def _seed(self, which: int, step: int | None) -> None:
         if step is not None:
             torch.manual_seed(derived_seed("retraining", self.how.seed, *self.order[which], step))
-
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if self.how.precision == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return contextlib.nullcontext()

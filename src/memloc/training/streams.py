@@ -7,10 +7,8 @@ change.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from memloc.config import TrainConfig
+from memloc.devices import autocast
 from memloc.errors import MemlocError
 from memloc.models.classifier import Classifier
 from memloc.training.batches import Encoded, derived_seed, training_order
@@ -87,7 +86,7 @@ class Learner:
 
     def step(self, rows: np.ndarray, pooled: Tensor | None = None) -> None:
         """One optimiser step on some rows; ``pooled`` [N, d] stands for the backbone where that never changes."""
-        with self._autocast():
+        with autocast(self.device, self.config.precision):
             if pooled is None:
                 ids, mask = self.stream.data.tensors(rows, self.device)
                 logits = self.model(ids, mask, self.stream.head, self.config.pooling)
@@ -98,11 +97,6 @@ class Learner:
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if self.config.precision == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return contextlib.nullcontext()
 
     def state(self) -> dict[str, Tensor]:
         """The optimiser's tensors on the CPU, named ``<parameter number>/<moment>``."""
