@@ -20,7 +20,7 @@ from memloc.techniques.resuming import Pieces
 from memloc.techniques.retraining import chosen_windows, retrain, split
 from memloc.techniques.swapping import windows
 from memloc.techniques.trainees import Retraining
-from memloc.training.batches import Encoded
+from memloc.training.batches import Encoded, training_order
 
 FAMILIES = ["bert", "opt", "gpt_neo", "gpt_neox"]
 QUICK = Retraining(epochs=2, batch_size=3, lr=3e-3, dropout=0.0)
@@ -29,7 +29,7 @@ QUICK = Retraining(epochs=2, batch_size=3, lr=3e-3, dropout=0.0)
 def both(perturbed: Classifier, pretrained: Classifier, data: Encoded, how: Retraining, **more: Any) -> np.ndarray:
     """Our logits of all windows, found equal to the plain ones."""
     chosen, order = split(data, how.seed), windows(perturbed.num_layers)
-    plain = plain_retraining(perturbed, pretrained, data, chosen, order, how)
+    plain = plain_retraining(perturbed, pretrained, data, chosen, order, how, training_order)
     ours = retrain(perturbed, pretrained, data, chosen, order, how, **more)
     np.testing.assert_allclose(ours, plain, atol=2e-5, rtol=1e-5)
     np.testing.assert_array_equal(ours.argmax(-1), plain.argmax(-1))
