@@ -13,7 +13,7 @@ from benchmarks.harness import Sides
 from benchmarks.world import World
 from memloc.models.classifier import Classifier
 from memloc.techniques.centroids import LayerPositions, layer_positions
-from memloc.techniques.states import pooled_states
+from memloc.techniques.states import layer_states
 from memloc.training.batches import Encoded
 
 BATCH = 8
@@ -80,7 +80,7 @@ def plain_centroids(model: Classifier, data: Encoded, classes: int, reuse_states
 
 def our_centroids(model: Classifier, data: Encoded, classes: int) -> list[LayerPositions]:
     """The same positions, a layer at a time for all pairs."""
-    return [layer_positions(states, data, classes) for states in pooled_states(model, data)]
+    return [layer_positions(states, data, classes) for states in layer_states(model, data)]
 
 
 def of_pair(layer: LayerPositions, data: Encoded, a: int, b: int) -> Groups:

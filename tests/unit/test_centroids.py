@@ -14,7 +14,7 @@ from memloc.errors import MemlocError
 from memloc.models.classifier import Classifier, build_classifier
 from memloc.techniques.base import Cell, get_technique, settings_of
 from memloc.techniques.centroids import analyse, layer_positions, pooled_pairs
-from memloc.techniques.states import mixed_model, pooled_states
+from memloc.techniques.states import layer_states, mixed_model
 from memloc.training.batches import Encoded
 
 
@@ -34,7 +34,7 @@ def run(arms: dict[str, Classifier], data: Encoded, **settings: int) -> tuple[pd
 @pytest.mark.parametrize("family", FAMILIES)
 def test_states_are_those_of_the_stock_model(family: str) -> None:
     model, data = classifier(family), encoded(9)
-    got = pooled_states(model, data, tokens=30)
+    got = layer_states(model, data, tokens=30)
     assert (got.dtype, got.shape) == (np.float32, (4, 9, 16))
     with torch.inference_mode():
         for i in range(len(data)):
@@ -47,7 +47,7 @@ def test_states_are_those_of_the_stock_model(family: str) -> None:
 
 def test_states_leave_the_model_as_it_was() -> None:
     model = classifier().train()
-    pooled_states(model, encoded(3))
+    layer_states(model, encoded(3))
     assert model.training
     assert not any(module._forward_pre_hooks for module in model.modules())
 
@@ -57,7 +57,7 @@ def test_states_that_are_no_numbers_are_refused_by_example() -> None:
     with torch.no_grad():
         model.backbone.get_submodule("decoder.embed_tokens").weight[data.ids[3][-1]] = float("nan")  # type: ignore[index, operator]
     with pytest.raises(MemlocError, match="hidden states of example: 30"):
-        pooled_states(model, data)
+        layer_states(model, data)
 
 
 @pytest.mark.parametrize("family", ["bert", "opt", "gpt_neo", "gpt_neox"])
@@ -177,7 +177,7 @@ def test_halves_come_from_the_normal_model() -> None:
     for arm, numbers in (("lower_from_normal", [1, 2]), ("upper_from_normal", [3, 4])):
         twin = perturbed.twin()
         twin.load_parts(normal.part_state([f"layer.{n}" for n in numbers]))
-        expected = analyse(pooled_states(twin, data), data, CLASSES, 3, 0).rows
+        expected = analyse(layer_states(twin, data), data, CLASSES, 3, 0).rows
         np.testing.assert_allclose(rows[rows.arm == arm]["value"], expected["value"], rtol=1e-5, atol=1e-6)
     same = rows.pivot(index=["layer", "metric"], columns="arm", values="value")
     unlike = (same["upper_from_normal"] - same["perturbed"]).abs().groupby("layer").max()

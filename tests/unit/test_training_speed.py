@@ -21,7 +21,7 @@ from memloc.models.classifier import Classifier, build_classifier
 from memloc.models.families import get_family
 from memloc.training import cached, loop
 from memloc.training.batches import training_order
-from memloc.training.cached import is_constant, pooled_states
+from memloc.training.cached import final_states, is_constant
 from memloc.training.loop import Plan, Trainer, trained_parts
 
 CONFIG = TrainConfig(epochs=3, batch_size=8, lr=1e-3, dropout=0.0)
@@ -184,7 +184,7 @@ def test_stored_states_are_those_of_each_example_alone(monkeypatch: pytest.Monke
     monkeypatch.setattr(cached, "EVALUATION_TOKENS", 20)
     for family in FAMILIES:
         model, data = fresh(family).train(), encoded(9)
-        states = pooled_states(model, data)
+        states = final_states(model, data)
         assert model.training
         with torch.inference_mode():
             model.eval()

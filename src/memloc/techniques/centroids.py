@@ -18,7 +18,7 @@ from memloc import tables
 from memloc.errors import MemlocError
 from memloc.models.classifier import Classifier
 from memloc.techniques.base import Cell, Result, register_technique
-from memloc.techniques.states import mixed_model, pooled_states
+from memloc.techniques.states import layer_states, mixed_model
 from memloc.training.batches import Encoded, derived_seed
 
 SAME = 1e-6  # centroids closer than this share of a state's typical norm differ by rounding of fp32 alone
@@ -167,8 +167,8 @@ def analyse(states: np.ndarray, data: Encoded, classes: int, least: int, members
     order = np.random.default_rng(derived_seed("centroids", "members")).permutation(int((~data.noisy).sum()))
     chosen = np.sort(order[:members])
     rows, positions = [], []
-    for number, layer_states in enumerate(states):
-        layer = layer_positions(layer_states, data, classes)
+    for number, at_layer in enumerate(states):
+        layer = layer_positions(at_layer, data, classes)
         rows += [{"layer": number, **row} for row in summarise(layer, data, pooled)]
         positions.append(detail(layer, data, chosen).assign(layer=number))
     return Result(pd.DataFrame(rows), {"positions": pd.concat(positions, ignore_index=True)})
@@ -199,7 +199,7 @@ class Centroids:
         results = {}
         for arm, model in self._models(cell).items():
             label = f"centroids {cell.task} {cell.model} {cell.seed} {arm}"
-            states = pooled_states(model, cell.train, cell.pooling, settings["tokens"], label)
+            states = layer_states(model, cell.train, cell.pooling, settings["tokens"], label)
             results[arm] = analyse(states, cell.train, cell.classes, settings["min_noisy"], settings["members"])
         rows = pd.concat([found.rows.assign(arm=arm) for arm, found in results.items()], ignore_index=True)
         positions = pd.concat([found.details["positions"].assign(arm=arm) for arm, found in results.items()])

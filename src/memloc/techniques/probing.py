@@ -19,7 +19,7 @@ from memloc.techniques.base import Cell, Result, register_technique
 from memloc.techniques.probe_training import Trained, train_probes
 from memloc.techniques.probes import ProbeSettings, Target, split_rows
 from memloc.techniques.resuming import Pieces
-from memloc.techniques.states import pooled_states
+from memloc.techniques.states import layer_states
 from memloc.training.batches import Encoded, derived_seed
 from memloc.training.evaluate import macro_f1
 
@@ -105,8 +105,8 @@ def targets(data: Encoded, classes: int) -> list[Target]:
 
 
 def device_states(model: Classifier, data: Encoded, pooling: str = "token", tokens: int = 2048) -> torch.Tensor:
-    """`pooled_states`, float32 [L + 1, N, d], on the model's device."""
-    return torch.from_numpy(pooled_states(model, data, pooling, tokens)).to(next(model.parameters()).device)
+    """`layer_states`, float32 [L + 1, N, d], on the model's device."""
+    return torch.from_numpy(layer_states(model, data, pooling, tokens)).to(next(model.parameters()).device)
 
 
 def train_all(

@@ -18,7 +18,7 @@ from memloc.training.batches import Encoded, token_batches
 
 
 @torch.inference_mode()
-def pooled_states(
+def layer_states(
     model: Classifier, data: Encoded, pooling: str = "token", tokens: int = 1024, label: str = "hidden states"
 ) -> np.ndarray:
     """States of one token of every example: before the first layer and after each one, all from a single pass.

@@ -21,7 +21,7 @@ TRIED = 8  # examples on which training and evaluation mode are compared
 
 
 def is_constant(model: Classifier, parts: Iterable[str], data: Encoded, config: TrainConfig) -> bool:
-    """Whether training on the states of ``pooled_states`` is the same training as through the backbone.
+    """Whether training on the states of ``final_states`` is the same training as through the backbone.
 
     It is where only heads learn; the backbone gives the same bits in training mode as in evaluation mode, so that
     nothing drops out; it draws no random numbers that the head's own dropout would have got; the weights are used in
@@ -52,7 +52,7 @@ def _random_state(device: torch.device) -> Tensor:
 
 
 @torch.no_grad()
-def pooled_states(model: Classifier, data: Encoded, pooling: str = "token") -> Tensor:
+def final_states(model: Classifier, data: Encoded, pooling: str = "token") -> Tensor:
     """The classified token's final state [N, d] of every example, on the model's device.
 
     Cost: N forward passes, once; memory N x d numbers.

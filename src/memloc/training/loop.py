@@ -22,7 +22,7 @@ from memloc import tables
 from memloc.config import TrainConfig
 from memloc.models.classifier import Classifier
 from memloc.training.batches import Encoded, derived_seed
-from memloc.training.cached import is_constant, pooled_states
+from memloc.training.cached import final_states, is_constant
 from memloc.training.evaluate import Predictions, predict, predict_pooled, scores
 from memloc.training.points import load_point, save_point
 from memloc.training.streams import Learner, Stream, joint_order
@@ -97,7 +97,7 @@ class Trainer:
         self._restore(resume)
         if not self._finished() and self._constant():
             for split, data in (("train", self.train_data), ("validation", self.validation)):
-                self._pooled[split] = pooled_states(self.model, data, self.config.pooling)
+                self._pooled[split] = final_states(self.model, data, self.config.pooling)
         cuda = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(cuda):  # dropout draws from the generators that the caller uses too
             self._epochs(resume, label)
