@@ -194,7 +194,7 @@ def test_reading_needs_no_torch_no_store_and_no_data(folder: Path, tmp_path: Pat
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("name", ["smoke", "mini", "small"])
+@pytest.mark.parametrize("name", ["smoke", "mini", "small", "control"])
 def test_a_written_profile_is_the_same_profile(name: str) -> None:
     profile = load_profile(name)
     assert parse_profile(name, json.loads(json.dumps(profile_content(profile)))) == profile

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from memloc.analysis.layers import (
     attainable_range,
@@ -61,6 +63,22 @@ class Localisation:
     unit: str
     noisy: int
     lengths: tuple[int, ...] = ()
+
+
+def share_interval(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a share of n trials; the share may be a mean of trials that are partly right.
+
+    Unlike a bootstrap it has a width where every trial went the same way.
+
+    Raises:
+        MemlocError: without a trial, or if the share is not one.
+    """
+    if n < 1 or not 0 <= share <= 1:
+        raise MemlocError("share of trials", (share, n), "a number from 0 to 1, of one trial or more")
+    z = float(norm.ppf((1 + level) / 2))
+    centre, spread = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low, high = ((centre + sign * spread) / (1 + z * z / n) for sign in (-1, 1))
+    return max(0.0, low), min(1.0, high)
 
 
 def correct_matrix(outcomes: pd.DataFrame, group: str) -> tuple[list[tuple[int, int]], np.ndarray]:

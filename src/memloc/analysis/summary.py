@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.control import control_score
+from memloc.analysis.answers import cell_answers, settings_memorised, weighing
 from memloc.analysis.curves import trained_arm
 from memloc.analysis.events import centroid_events, probing_events
 from memloc.analysis.layers import Window, layers_of, window_accuracy
 from memloc.analysis.status import last_score
-from memloc.analysis.weights import KNOWN, WITHOUT_WEIGHTS, LayerWeights, layer_weights
+from memloc.analysis.weights import KNOWN, LayerWeights, layer_weights
 from memloc.errors import MemlocError
 
 if TYPE_CHECKING:
@@ -167,20 +167,16 @@ def _cells(numbers: Numbers, techniques: Sequence[str]) -> Iterator[pd.DataFrame
 
 def _control(numbers: Numbers, cell: CellId, techniques: Sequence[str]) -> list[pd.DataFrame]:
     """Where the wrong labels may sit in two known layers alone: was that found, and were they learnt there at all?"""
-    settings = [setting for setting in numbers.settings(cell) if setting != "main"]
-    if not settings:
+    noisy = settings_memorised(numbers, cell)
+    if not noisy:
         return []
-    scores = [last_score(numbers.trace(cell, setting), "train", "noisy") for setting in settings]
-    lowest = {"metric": "control_accuracy_noisy", "value": min(s for s, _ in scores), "n": scores[0][1]}
-    parts = [pd.DataFrame([lowest | {"technique": "training", "run": ""}])]
-    chosen = numbers.profile.control.techniques if numbers.profile.control else ()
-    for name in (n for n in chosen if n in techniques and n not in WITHOUT_WEIGHTS):
-        rows = {setting: numbers.rows(cell, name, setting) for setting in settings}
-        weights = {setting: layer_weights(frame).weight for setting, frame in rows.items()}
-        first = second = float("nan")  # a setting in which nothing can be told leaves the share untold
-        if all(np.isfinite(weight).all() for weight in weights.values()):
-            score = control_score(weights)
-            first, second = score.at_1, score.at_2
+    lowest = {"metric": "control_accuracy_noisy", "value": min(s for s, _ in noisy.values())}
+    parts = [pd.DataFrame([lowest | {"n": next(iter(noisy.values()))[1], "technique": "training", "run": ""}])]
+    for name in weighing(numbers, techniques):
+        # a setting in which nothing can be told leaves the share untold
+        score = cell_answers(numbers, cell, name).score
+        first, second = (score.at_1, score.at_2) if score else (float("nan"), float("nan"))
         told = pd.DataFrame({"metric": ["accuracy_at_1", "accuracy_at_2"], "value": [first, second]})
-        parts.append(told.assign(technique=name, n=len(settings), run=rows[settings[0]]["run_key"].iloc[0]))
+        key = numbers.rows(cell, name, next(iter(noisy)))["run_key"].iloc[0]
+        parts.append(told.assign(technique=name, n=len(noisy), run=key))
     return [part.assign(layer=None) for part in parts]

@@ -94,7 +94,8 @@ class Profile:
 
 def profile_names() -> list[str]:
     """Profiles that ship with the package, smallest first."""
-    return [name for name in ("smoke", "mini", "small", "techniques", "paper") if (FOLDER / f"{name}.yml").exists()]
+    names = ("smoke", "mini", "small", "control", "techniques", "paper")
+    return [name for name in names if (FOLDER / f"{name}.yml").exists()]
 
 
 def load_profile(name: str | Path) -> Profile:
