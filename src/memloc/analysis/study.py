@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import yaml
@@ -20,9 +20,12 @@ from memloc.errors import MemlocError, unknown_name
 FILE, CURVES = Path(__file__).with_name("study.yml"), Path(__file__).with_name("study_curves.yml")
 
 
+Value = TypeVar("Value")
+
+
 @dataclass(frozen=True)
-class Published:
-    """One number a task, as published for one model.
+class Published(Generic[Value]):
+    """What was published for one model, a task: one number, or a curve over layers.
 
     Attributes:
         technique, metric: what was measured, in the vocabulary of the tidy rows and the claims.
@@ -30,7 +33,7 @@ class Published:
         layers: its number of layers L.
         how: how the numbers were taken from the publication.
         tolerance: how far a number may be from the exact one, in the metric's unit.
-        tasks: task to number.
+        tasks: task to number, or to a curve, float64 [L], NaN where it is not known.
         source: key of the publication in the book's references.
     """
 
@@ -41,22 +44,7 @@ class Published:
     layers: int
     how: str
     tolerance: float
-    tasks: dict[str, float]
-    source: str
-
-
-@dataclass(frozen=True)
-class Curves:
-    """A curve over layers a task: as ``Published``, but ``tasks`` maps to float64 [L], NaN where it is not known."""
-
-    technique: str
-    metric: str
-    model: str
-    title: str
-    layers: int
-    how: str
-    tolerance: float
-    tasks: dict[str, np.ndarray]
+    tasks: dict[str, Value]
     source: str
 
 
@@ -77,7 +65,7 @@ class Told:
     source: str
 
 
-def published(technique: str = "swapping", metric: str = "mcog", model: str = "bert-base-cased") -> Published:
+def published(technique: str = "swapping", metric: str = "mcog", model: str = "bert-base-cased") -> Published[float]:
     """What the study found with a technique on a model.
 
     Raises:
@@ -88,13 +76,13 @@ def published(technique: str = "swapping", metric: str = "mcog", model: str = "b
 
 def published_curves(
     technique: str = "swapping", metric: str = "layer_weight", model: str = "bert-base-cased"
-) -> Curves:
+) -> Published[np.ndarray]:
     """The curves over layers that the study found with a technique on a model.
 
     Raises:
         MemlocError: if the file has no such curves.
     """
-    return _chosen("published curves", _curves(), (technique, metric, model))
+    return _chosen("published curves", _published(curves=True), (technique, metric, model))
 
 
 def told(name: str) -> Told:
@@ -182,20 +170,13 @@ def _files() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @functools.cache
-def _published() -> dict[tuple[str, ...], Published]:
-    content, _ = _files()
-    entries = [Published(**e, **content["models"][e["model"]], source=content["source"]) for e in content["published"]]
-    return {(e.technique, e.metric, e.model): e for e in entries}
-
-
-@functools.cache
-def _curves() -> dict[tuple[str, ...], Curves]:
-    content, curves = _files()
+def _published(curves: bool = False) -> dict[tuple[str, ...], Published[Any]]:
+    content, of_layers = _files()
     made = {}
-    for entry in curves["curves"]:
-        tasks = {task: np.array(values, float) for task, values in entry["tasks"].items()}
+    for entry in of_layers["curves"] if curves else content["published"]:
+        tasks = {task: np.array(value, float) if curves else value for task, value in entry["tasks"].items()}
         about = content["models"][entry["model"]]
-        made[tuple(entry[name] for name in KEY)] = Curves(
+        made[tuple(entry[name] for name in KEY)] = Published(
             **{**entry, "tasks": tasks}, **about, source=content["source"]
         )
     return made

@@ -140,7 +140,7 @@ def _curve_words(swapping: Swapping) -> str:
     )
 
 
-def centres(swapping: Swapping, beside: Published | None = None) -> Drawn:
+def centres(swapping: Swapping, beside: Published[float] | None = None) -> Drawn:
     """Centres of gravity with intervals by task, a marker a model; a panel for each number of layers, with the
     attainable range shaded.
 
@@ -190,7 +190,7 @@ def centres_beside_study(swapping: Swapping) -> Drawn:
     return centres(swapping, published())
 
 
-def _published(panel: Axes, told: Published, tasks: list[str]) -> None:
+def _published(panel: Axes, told: Published[float], tasks: list[str]) -> None:
     """Stars below a task's own markers; no interval is published."""
     rows = [row for row, task in enumerate(tasks) if task in told.tasks]
     values = [told.tasks[tasks[row]] for row in rows]

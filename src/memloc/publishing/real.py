@@ -186,7 +186,7 @@ def depth(interval: Interval, bounds: tuple[float, float]) -> Interval:
     return Interval(*(relative_depth(value, bounds) for value in (interval.value, interval.low, interval.high)))
 
 
-def study_depth(told: Published, task: str) -> tuple[float, float]:
+def study_depth(told: Published[float], task: str) -> tuple[float, float]:
     """The study's M-CoG of a task along its model's attainable range, and how exactly it is known."""
     from memloc.analysis.layers import attainable_range
     from memloc.techniques.swapping import windows
@@ -232,7 +232,7 @@ def beside_study(swapping: Swapping) -> str:
     return ". ".join(parts) or "no combination here counts that can be compared"
 
 
-def _side(swapping: Swapping, task: str, model: str, told: Published) -> str:
+def _side(swapping: Swapping, task: str, model: str, told: Published[float]) -> str:
     place = swapping.places[task, model]
     along, (value, tolerance) = depth(place.mcog, place.bounds), study_depth(told, task)
     if along.high < value - tolerance:
