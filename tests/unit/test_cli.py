@@ -69,7 +69,7 @@ def test_lists(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command, names in (
         ("tasks", ["trec", "gen-cue-2a", "trecv2"]),
         ("models", ["micro-bert", "opt-1.3b", "random weights"]),
-        ("profiles", ["smoke", "mini", "small", "control", "techniques", "paper"]),
+        ("profiles", ["smoke", "mini", "small", "control", "techniques", "maps", "paper"]),
     ):
         assert memloc(command) == 0
         out = capsys.readouterr().out

@@ -18,7 +18,7 @@ from memloc.techniques import get_technique, register_technique, technique_names
 from memloc.techniques.base import settings_of
 
 
-@pytest.mark.parametrize("name", ["smoke", "mini", "small", "control", "techniques", "paper"])
+@pytest.mark.parametrize("name", ["smoke", "mini", "small", "control", "techniques", "maps", "paper"])
 def test_profiles_name_only_known_things(name: str) -> None:
     assert name in profile_names()
     found = load_profile(name)

@@ -94,7 +94,7 @@ class Profile:
 
 def profile_names() -> list[str]:
     """Profiles that ship with the package, smallest first."""
-    names = ("smoke", "mini", "small", "control", "techniques", "paper")
+    names = ("smoke", "mini", "small", "control", "techniques", "maps", "paper")
     return [name for name in names if (FOLDER / f"{name}.yml").exists()]
 
 
