@@ -14,6 +14,7 @@ import pandas as pd
 
 from memloc import tables
 from memloc.analysis.status import majority_rate
+from memloc.arms import SETTINGS, arm_of
 from memloc.disk import explained
 from memloc.errors import MemlocError
 from memloc.manifest import digest, json_bytes
@@ -22,6 +23,8 @@ from memloc.profiles.loading import profile_content
 from memloc.released import FILES, FORMAT, MANIFEST, seal
 from memloc.store import Artefact
 
+Part = tuple[str, str]  # setting and name; data sets and arms stand in the main one, their names are unique
+MAIN = SETTINGS[0]
 TOLD = ("started", "seconds", "device", "threads", "versions", "git")  # of a sidecar; not its host and platform
 
 
@@ -39,11 +42,11 @@ def release(experiment: Experiment, folder: Path | str) -> Path:
     cells, missing = [], []
     for cell in experiment.cells():
         parts = _found(experiment, cell)
-        lacking = sorted(name for name, artefact in parts.items() if artefact is None)
+        lacking = sorted(_named(part) for part, artefact in parts.items() if artefact is None)
         if lacking:
             missing.append({**cell._asdict(), "lacks": lacking})
         else:
-            whole = {name: artefact for name, artefact in parts.items() if artefact is not None}
+            whole = {part: artefact for part, artefact in parts.items() if artefact is not None}
             cells.append(_entry(cell, whole))
             _collect(cell, whole, frames)
     if not cells:
@@ -71,29 +74,41 @@ def _refuse_other(folder: Path) -> None:
         raise MemlocError("folder to release to", str(folder), "a name that is free, or the folder of a release")
 
 
-def _found(experiment: Experiment, cell: CellId) -> dict[str, Artefact | None]:
-    """Everything a finished cell has in the store, by name; None for what is not there."""
+def _named(part: Part) -> str:
+    """A part in the list of what a cell lacks."""
+    setting, name = part
+    return name if setting == MAIN else f"{name} in {setting}"
+
+
+def _found(experiment: Experiment, cell: CellId) -> dict[Part, Artefact | None]:
+    """Everything a finished cell has in the store, by setting and name; None for what is not there."""
     store, profile = experiment.store, experiment.profile
-    rows = {name: experiment.technique_config(cell, name) for name in profile.techniques}
-    arms = {arm: None for config in rows.values() for arm in config["arms"]} | dict.fromkeys(profile.extra_arms)
-    found = {"dataset": store.find("dataset", experiment.dataset_config(cell.task))}
-    found |= {arm: store.find("checkpoint", experiment.checkpoint_config(cell, arm)) for arm in arms}
-    return found | {name: store.find("rows", config) for name, config in rows.items()}
+    settings = experiment.settings(cell)
+    rows = {(s, n): experiment.technique_config(cell, n, s) for s in settings for n in experiment.techniques(s)}
+    arms = {arm_of(setting, arm): None for (setting, _), config in rows.items() for arm in config["arms"]}
+    arms |= dict.fromkeys(profile.extra_arms)
+    data = {"dataset": cell.task} | ({"auxiliary": experiment.control(cell).auxiliary} if len(settings) > 1 else {})
+    found: dict[Part, Artefact | None] = {
+        (MAIN, name): store.find("dataset", experiment.dataset_config(task)) for name, task in data.items()
+    }
+    found |= {(MAIN, arm): store.find("checkpoint", experiment.checkpoint_config(cell, arm)) for arm in arms}
+    return found | {part: store.find("rows", config) for part, config in rows.items()}
 
 
-def _entry(cell: CellId, parts: Mapping[str, Artefact]) -> dict[str, Any]:
-    """What the manifest says of a cell."""
+def _entry(cell: CellId, parts: Mapping[Part, Artefact]) -> dict[str, Any]:
+    """What the manifest says of a cell; rows of a control setting stand apart from the main ones."""
     entry: dict[str, Any] = {**cell._asdict(), "checkpoints": {}, "rows": {}}
-    for name, artefact in parts.items():
+    for (setting, name), artefact in parts.items():
         made = {key: artefact.sidecar[key] for key in TOLD if key in artefact.sidecar}
         if artefact.kind == "dataset":
-            entry["dataset"] = {"key": artefact.key, **_counts(artefact)}
+            entry[name] = {"key": artefact.key, **_counts(artefact)}
         elif artefact.kind == "checkpoint":
             summary = json.loads(artefact.file("summary.json").read_bytes())
             told = {key: summary[key] for key in ("epochs_run", "memorised_epoch")}
             entry["checkpoints"][name] = {"key": artefact.key, **told, "made": made}
         else:
-            entry["rows"][name] = {"key": artefact.key, "settings": artefact.config["settings"], "made": made}
+            rows = entry["rows"] if setting == MAIN else entry.setdefault("control", {}).setdefault(setting, {})
+            rows[name] = {"key": artefact.key, "settings": artefact.config["settings"], "made": made}
     return entry
 
 
@@ -109,16 +124,16 @@ def _counts(dataset: Artefact) -> dict[str, Any]:
     }
 
 
-def _collect(cell: CellId, parts: Mapping[str, Artefact], frames: Mapping[str, list[pd.DataFrame]]) -> None:
-    """Add a cell's tables to the release's."""
+def _collect(cell: CellId, parts: Mapping[Part, Artefact], frames: Mapping[str, list[pd.DataFrame]]) -> None:
+    """Add a cell's tables to the release's; of control settings all but the outcomes, which name no setting."""
     whose = cell._asdict()
-    for name, artefact in parts.items():
+    for (setting, name), artefact in parts.items():
         if artefact.kind == "checkpoint":
             trace = tables.read(artefact.file("trace.parquet"), tables.TRACE)
             frames["traces.parquet"].append(trace.assign(**whose, arm=name))
         if artefact.kind == "rows":
             frames["rows.parquet"].append(tables.read(artefact.file("rows.parquet"), tables.ROWS))
-            if "outcomes.parquet" in artefact.files:
+            if setting == MAIN and "outcomes.parquet" in artefact.files:
                 outcomes = tables.read(artefact.file("outcomes.parquet"), tables.OUTCOMES)
                 frames["outcomes.parquet"].append(outcomes.assign(**whose, technique=name))
 
