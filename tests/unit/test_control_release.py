@@ -48,7 +48,9 @@ def test_rows_of_every_setting_are_those_of_the_store(made: Experiment, found: R
     assert found.settings(CELL) == computed.settings(CELL) == SETTINGS
     for setting in SETTINGS:
         for name in TECHNIQUES:
-            pd.testing.assert_frame_equal(found.rows(CELL, name, setting), computed.rows(CELL, name, setting))
+            ours, theirs = computed.rows(CELL, name, setting), found.rows(CELL, name, setting)
+            # in one table with techniques that have no windows, whole numbers beside gaps become others
+            pd.testing.assert_frame_equal(theirs, ours, check_dtype=False)
     for arm in ("perturbed", "normal", "frozen", *CONTROL_ARMS):
         pd.testing.assert_frame_equal(found.trace(CELL, arm), computed.trace(CELL, arm))
     pd.testing.assert_frame_equal(found.outcomes(CELL, "swapping"), computed.outcomes(CELL, "swapping"))
