@@ -1,4 +1,4 @@
-"""Out of memory: halve what runs at once and go on, saying so.
+"""Memory: what a forward pass keeps; and where it runs out, halve what runs at once and go on, saying so.
 
 Only settings that change no result are halved: ``tokens`` of a batch where nothing learns. A batch size at which
 something learns is part of the method and stays.
@@ -9,9 +9,13 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from memloc.errors import MemlocError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +67,32 @@ def with_less(
         now[name] //= 2
         say(f"{what} ran out of memory; trying again with {name} {now[name]} instead of {now[name] * 2}")
         free()
+
+
+def kept_bytes(model: nn.Module, forward: Callable[[], object]) -> int:
+    """Bytes that a forward pass of a model keeps for its backward pass, what shares memory once, the model's own never.
+
+    Random numbers drawn on the way leave no trace in the caller's generators.
+    """
+    import torch
+
+    def place(tensor: torch.Tensor) -> int:
+        return tensor.untyped_storage().data_ptr()
+
+    own = {place(tensor) for tensor in (*model.parameters(), *model.buffers())}
+    sizes: dict[int, int] = {}
+    held: list[torch.Tensor] = []  # an address is not used again while its tensor lives
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        held.append(tensor)
+        if place(tensor) not in own:
+            sizes[place(tensor)] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        result = forward()
+    del result
+    return sum(sizes.values())
 
 
 def free() -> None:

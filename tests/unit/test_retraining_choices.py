@@ -10,8 +10,9 @@ from tiny import classifier, encoded
 
 from memloc.errors import MemlocError
 from memloc.techniques import retraining
-from memloc.techniques.retraining import chosen_windows, grouped, split
-from memloc.techniques.swapping import windows
+from memloc.techniques.grouping import grouped, window_bytes
+from memloc.techniques.retraining import chosen_windows, split
+from memloc.techniques.swapping import Window, windows
 from memloc.techniques.trainees import Retraining
 
 
@@ -59,9 +60,26 @@ def test_lengths_that_are_none_are_refused(lengths: Any) -> None:
 
 
 def test_groups_share_a_start_and_stay_small() -> None:
-    assert list(grouped(windows(3), 3)) == [[(1, 1), (1, 2)], [(1, 3)], [(2, 1), (2, 2)], [(3, 1)]]
-    assert list(grouped(windows(3), 0)) == [[w] for w in windows(3)]
-    assert [g[0][0] for g in grouped(windows(3), 100)] == [1, 2, 3]
+    def layers(window: Window) -> int:
+        return window[1]
+
+    assert list(grouped(windows(3), 3, layers)) == [[(1, 1), (1, 2)], [(1, 3)], [(2, 1), (2, 2)], [(3, 1)]]
+    assert list(grouped(windows(3), 0, layers)) == [[w] for w in windows(3)]
+    assert [g[0][0] for g in grouped(windows(3), 100, layers)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("family", ["bert", "opt", "gpt_neo", "gpt_neox"])
+def test_memory_of_a_window_grows_with_its_layers_its_depth_and_its_batch(family: str) -> None:
+    model, data = classifier(family), encoded(n=12)
+    rows = np.arange(12)
+    small, large = (window_bytes(model, data, rows, Retraining(batch_size=size)) for size in (1, 12))
+    own = sum(p.numel() for p in model.layer(1).parameters()) * 16
+    assert small((1, 1)) > own
+    assert large((1, 2)) - large((1, 1)) > own  # a layer that learns instead of one that is frozen
+    assert large((2, 1)) < large((1, 1))  # no layer before a window keeps anything
+    states = data.lengths[rows].max() * 12 * model.backbone.config.hidden_size * 4
+    assert large((1, 1)) - own > 5 * states  # attention's three inputs, two norms at least
+    assert large((1, 1)) - own > 4 * (small((1, 1)) - own)
 
 
 @pytest.mark.parametrize(

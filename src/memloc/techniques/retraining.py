@@ -7,7 +7,7 @@ given labels disappear. The head and decoders' final norm start from the trained
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from tqdm import tqdm
 from memloc.errors import MemlocError
 from memloc.models.classifier import Classifier
 from memloc.techniques.base import Cell, Result, register_technique
+from memloc.techniques.grouping import grouped, window_bytes
 from memloc.techniques.prefix import Depth
 from memloc.techniques.resuming import Pieces
 from memloc.techniques.swapping import Window, summarise, windows
@@ -25,7 +26,6 @@ from memloc.techniques.trainees import Group, Retraining
 from memloc.training.batches import Encoded, derived_seed, token_batches, training_order
 
 TOKENS = 4096  # padded tokens of an evaluated batch, over all windows of a group
-BYTES_PER_PARAMETER = 16  # fp32: value, gradient, two moments
 
 
 @register_technique
@@ -36,7 +36,8 @@ class LayerRetraining:
 
     - ``lengths``: window lengths, or ``"all"`` (as None); the window of all layers is always retrained, because layer
       weights are rescaled by it;
-    - ``megabytes``: weights, gradients and moments of the windows that learn side by side. More is faster on a GPU.
+    - ``megabytes``: for windows that learn side by side: weights, gradients, moments and what is kept for the backward
+      pass on the longest batch. A window that needs more learns alone.
     """
 
     name: ClassVar[str] = "retraining"
@@ -120,21 +121,6 @@ def chosen_windows(num_layers: int, lengths: Sequence[int] | str | None = None) 
     return [window for window in windows(num_layers) if window[1] in {*lengths, num_layers}]
 
 
-def grouped(order: list[Window], layers: float) -> Iterator[list[Window]]:
-    """Cut windows with one start into groups that hold at most ``layers`` layers together (one window at least).
-
-    Groups depend on what is asked for alone, never on what is done already: a resumed run must add up the same way.
-    """
-    group: list[Window] = []
-    for window in order:
-        if group and (window[0] != group[0][0] or sum(n for _, n in group) + window[1] > layers):
-            yield group
-            group = []
-        group.append(window)
-    if group:
-        yield group
-
-
 def retrain(
     perturbed: Classifier,
     pretrained: Classifier,
@@ -162,7 +148,7 @@ def retrain(
         chosen: which are learnt and which are asked about (M).
         order: W windows, sorted by start, then length.
         pieces: where finished windows are kept; a group of windows that learn side by side is finished at once.
-        megabytes: for weights, gradients and moments of such a group.
+        megabytes: for what such a group holds while it learns (`window_bytes`).
 
     Returns:
         float32 [W, M, C].
@@ -177,8 +163,7 @@ def retrain(
             "layers of the pre-trained model", pretrained.num_layers, f"{perturbed.num_layers}, as the perturbed one"
         )
     pieces = pieces or Pieces(None, "")
-    per_layer = sum(p.numel() for p in perturbed.layer(1).parameters()) * BYTES_PER_PARAMETER
-    groups = list(grouped(order, megabytes * 1e6 / per_layer))
+    groups = list(grouped(order, megabytes * 1e6, window_bytes(perturbed, data, chosen.learnt, how)))
     waiting = [group for group in groups if not all(pieces.done(_piece(window)) for window in group)]
     found: dict[Window, np.ndarray] = {}
     if waiting:
