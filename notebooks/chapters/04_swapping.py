@@ -19,14 +19,14 @@ device = "auto"
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
 
-from memloc.publishing import facts, figures_swapping, real, tabulate, tabulate_swapping, worked
+from memloc.publishing import facts, figures_swapping, real, tabulate, tabulate_claims, tabulate_swapping, worked
 from memloc.publishing.reading import open_study, read_swapping
 from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 swapping, released = read_swapping(study), real.open_swapping("small")
-facts.glue_all("swap", facts.study_facts(study) | facts.swapping_facts(swapping) | tabulate_swapping.commits())
+facts.glue_all("swap", facts.study_facts(study) | facts.swapping_facts(swapping) | tabulate_claims.commits())
 facts.glue_all("swap", real.run_facts(released))
 Markdown(f"This copy: {study.origin} {study.mark}")
 
@@ -145,8 +145,9 @@ real.show_figure(released, figures_swapping.centres_beside_study, "fig-swapping-
 
 # %% tags=["hide-input"]
 caption = """Real tasks, pre-trained models: layer weight from all windows and from single layers. Bands: 95 % bootstrap
-intervals over noisy examples, and over seeds from three seeds up. *No run*: not in the released results."""
-real.show_figure(released, figures_swapping.weight_curves, "fig-swapping-real-weights", caption)
+intervals over noisy examples, and over seeds from three seeds up. Stars: BERT in the original study, all windows,
+digitised from a published figure; where a model here has as many layers. *No run*: not in the released results."""
+real.show_figure(released, figures_swapping.weights_beside_study, "fig-swapping-real-weights", caption)
 
 # %% tags=["hide-input"]
 real.show_numbers(released, real.depth_table)
@@ -190,13 +191,16 @@ real.show_numbers(released, real.depth_table)
 #
 # What the original study found was written down as rules before the first run on real data: which number decides, how
 # much data it takes, and when the verdict is *holds*, *does not hold* or *cannot tell*. The rules were last changed
-# in {glue:text}`swap-rule`. First results on real data: {glue:text}`swap-first-run`. Below are the findings that
-# swapping alone can speak to, judged on the run of this copy and on the released run on real data, where there is one.
-# Rules get only real tasks and pre-trained models, and most need at least five tasks, more than a small run has: the
-# verdict is then *cannot tell*, whatever the figures above seem to suggest.
+# in {glue:text}`swap-rule`. First results on real data: {glue:text}`swap-first-run`. Below are the findings in which
+# swapping has a part, judged on the run of this copy and on the released run on real data, where there is one.
+#
+# In the first table, *rule asks* is the bound that a number has to reach, and numbers of runs are shown however few
+# tasks they come from. Whether they decide anything, the second table says: rules get only real tasks and pre-trained
+# models and most need at least five tasks, so that the verdict on a small run is *cannot tell*, whatever its numbers
+# seem to suggest.
 
 # %% tags=["hide-input", "remove-stderr"]
-tabulate.show_table(tabulate_swapping.claims_table(swapping, released))
+tabulate.show_table(*tabulate_claims.claims_tables(tabulate_claims.about("swapping"), swapping, released))
 
 # %% [markdown]
 # (made-swapping)=

@@ -134,6 +134,19 @@ real.show_numbers(released, tabulate_techniques.retraining_table)
 #   layers are to train again and not where memory is.
 # - If more epochs or another learning rate moved the M-CoG, the answer would be about retraining and not the model.
 #
+# ## The published findings
+#
+# Retraining has a part in findings on models whose memory was forced into known layers, and in that on the agreement of
+# techniques. The rule on agreement asks for all windows, since an M-CoG of chosen lengths is on a scale of its own.
+# Rules were fixed before the first run on real data, as the chapter on swapping says; numbers of few tasks are shown,
+# and decide nothing.
+
+# %% tags=["hide-input", "remove-stderr"]
+from memloc.publishing.tabulate_claims import about, claims_tables
+
+tabulate.show_table(*claims_tables(about("retraining"), retraining, released))
+
+# %% [markdown]
 # (made-retraining)=
 # ## What made this chapter
 

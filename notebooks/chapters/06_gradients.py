@@ -111,6 +111,9 @@ real.show_figure(released, figures_techniques.gradient_weights, "fig-gradients-r
 real.show_numbers(released, tabulate_techniques.variant_table)
 
 # %% [markdown]
+# Neither curves nor an M-CoG of gradients alone were published that could stand beside these, nor the study's own
+# comparison of rules. Its agreement with the other techniques was; the chapter on all techniques shows it.
+#
 # ## Take-away
 #
 # Of {glue:text}`grad-places` combinations of task and model, {glue:text}`grad-measured` memorised and
@@ -128,6 +131,18 @@ real.show_numbers(released, tabulate_techniques.variant_table)
 #   swapped without forgetting, gradients would show sensitivity and not storage.
 # - If the baseline decides where the weight lies, the result is about the frozen arm.
 #
+# ## The published findings
+#
+# Gradients have a part in findings on models whose memory was forced into known layers, and in that on the agreement of
+# techniques. Rules were fixed before the first run on real data, as the chapter on swapping says; numbers of few tasks
+# are shown, and decide nothing.
+
+# %% tags=["hide-input", "remove-stderr"]
+from memloc.publishing.tabulate_claims import about, claims_tables
+
+tabulate.show_table(*claims_tables(about("gradients"), gradients, released))
+
+# %% [markdown]
 # (made-gradients)=
 # ## What made this chapter
 

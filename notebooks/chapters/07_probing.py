@@ -111,8 +111,8 @@ show(drawn.figure, "fig-probing-events", caption, alt=drawn.alt)
 # %% tags=["hide-input"]
 facts.glue_all("probe", real.run_facts(released, "probing"))
 caption = """Real tasks, pre-trained models: F1 of telling noisy from clean by layer, its rises, and the means of rises
-in every probe seed."""
-real.show_figure(released, figures_techniques.noise_curves, "fig-probing-real-noise", caption)
+in every probe seed. Stars: BERT in the original study, digitised from a published figure."""
+real.show_figure(released, figures_techniques.noise_beside_study, "fig-probing-real-noise", caption)
 
 # %% tags=["hide-input"]
 real.show_numbers(released, probing_table)
@@ -138,6 +138,18 @@ real.show_numbers(released, probing_table)
 # - Probes on the frozen arm that told noisy from clean as well would have found something in the texts.
 # - Layers whose rise no swap and no retraining confirms would show where memory can be read, not where it is kept.
 #
+# ## The published findings
+#
+# Probing has a part in findings on models whose memory was forced into known layers, and in that on the agreement of
+# techniques. Rules were fixed before the first run on real data, as the chapter on swapping says; numbers of few tasks
+# are shown, and decide nothing.
+
+# %% tags=["hide-input", "remove-stderr"]
+from memloc.publishing.tabulate_claims import about, claims_tables
+
+tabulate.show_table(*claims_tables(about("probing"), probing, released))
+
+# %% [markdown]
 # (made-probing)=
 # ## What made this chapter
 

@@ -133,6 +133,17 @@ real.show_tables(released, tabulate_beside.range_table, tabulate_beside.techniqu
 #   any. Swapping and retraining share their windows: part of their agreement is arithmetic.
 # - Models whose memory was forced into known layers are the only ones in which it can be said which technique is right.
 #
+# ## The published findings
+#
+# What the study says of techniques and of models that agree. Rules were fixed before the first run on real data, as the
+# chapter on swapping says; numbers of few tasks are shown, and decide nothing.
+
+# %% tags=["hide-input", "remove-stderr"]
+from memloc.publishing.tabulate_claims import AGREEMENT, claims_tables
+
+tabulate.show_table(*claims_tables(AGREEMENT, beside, released))
+
+# %% [markdown]
 # (made-beside)=
 # ## What made this chapter
 

@@ -16,7 +16,16 @@ from memloc.data.catalogue import get_task
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import Experiment
-from memloc.publishing import facts, figures, figures_swapping, figures_training, tabulate, tabulate_swapping, worked
+from memloc.publishing import (
+    facts,
+    figures,
+    figures_swapping,
+    figures_training,
+    tabulate,
+    tabulate_claims,
+    tabulate_swapping,
+    worked,
+)
 from memloc.publishing.reading import Study, Swapping, Training, open_study, read_swapping, read_training
 from memloc.store import Store
 from memloc.techniques.swapping import windows
@@ -241,9 +250,8 @@ def test_one_cell_from_the_store_to_words(tmp_path: Path) -> None:
     assert set(training.traces["arm"]) == {"perturbed", "normal", "frozen"}
     assert found.status.equals(training.status)
     assert len(found.rows) == 2 * 3, "three windows, noisy and clean"
-    claims = tabulate_swapping.claims_table(found)
-    assert {"C03", "C04", "C05"} <= set(claims["claim"])
-    assert set(claims["verdict"]) == {"cannot tell"}, "generated tasks are no evidence on findings about language"
+    claims = tabulate_claims.claims_tables(tabulate_claims.about("swapping"), found)[1]
+    assert set(claims["verdict, this copy"]) == {"cannot tell"}, "generated tasks are no evidence on language"
     keys = tabulate.made_table(study)
     assert keys.loc[0, "swapping"] in {path.name for path in tmp_path.rglob("rows/*")}
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from memloc.analysis.intervals import localise
+from memloc.analysis.study import Published
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import Experiment
@@ -233,6 +234,32 @@ def test_centroids(study: Study) -> None:
     assert (said["event-last"], said["event-same"]) == ("3", "1")
     assert (said["lower-original"], said["upper-original"], said["halved"]) == ("4", "0", "4")
     assert "lower half normal: 1.00" in figures_centroids.halves(data).alt
+
+
+@pytest.mark.parametrize(
+    ("technique", "draw"),
+    [
+        ("probing", figures_techniques.noise_curves),
+        ("centroids", figures_centroids.positions),
+        ("swapping", figures_swapping.weight_curves),
+    ],
+)
+def test_the_studys_curves_stand_in_panels_of_their_task_and_depth(study: Study, technique: str, draw: Any) -> None:
+    data = windowed(study, technique) if technique == "swapping" else told(study, technique, not_memorised=(1,))
+    curve = np.where(LAYER == 2, np.nan, LAYER / 10)
+    published = Published("t", "m", "any", "BERT of the study", LAYERS, "read", 0.1, {TASKS[0]: curve}, "there")
+    drawn = draw(data, published)
+    stars = [[line for line in axes.lines if line.get_marker() == "*"] for axes in drawn.figure.axes]
+    found = [line for line in stars[0] if len(line.get_xdata())]
+    assert len(found) == 1, "one curve, and one line for the legend"
+    assert found[0].get_xdata().tolist() == LAYER.tolist(), "layers from 1, whatever the panel begins with"
+    assert np.array_equal(found[0].get_ydata(), curve, equal_nan=True)
+    assert (technique != "swapping") or len(stars[1]) == 1
+    assert not stars[2], "another task"
+    assert "BERT of the study" in [text.get_text() for text in drawn.figure.legends[0].get_texts()]
+    assert drawn.alt.endswith(f"Stars: BERT of the study, for {TASKS[0]}.")
+    other = dataclasses.replace(published, layers=LAYERS + 1)
+    assert "Stars" not in draw(data, other).alt, "a model of another depth cannot share the axis"
 
 
 def test_curves_side_by_side_have_one_sum(study: Study) -> None:

@@ -15,8 +15,8 @@ from memloc.analysis.study import published
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId
-from memloc.profiles import Profile, load_profile
-from memloc.publishing import figures_swapping, real, tabulate_swapping
+from memloc.profiles import load_profile
+from memloc.publishing import figures_swapping, real
 from memloc.publishing.chapters import package_digest
 from memloc.publishing.reading import ReleasedStudy, Swapping
 from memloc.released import Release
@@ -124,12 +124,3 @@ def test_a_new_release_executes_chapters_again(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "rows.parquet").write_bytes(b"1")
     assert package_digest(tmp_path / "results") != before
-
-
-def test_claims_are_judged_on_both_runs(released: Swapping, monkeypatch: pytest.MonkeyPatch) -> None:
-    empty = pd.DataFrame(columns=["run", "task", "model", "seed", "technique", "metric", "layer", "value", "n"])
-    monkeypatch.setattr(tabulate_swapping, "summary", lambda numbers, techniques: empty)
-    alone, both = tabulate_swapping.claims_table(released), tabulate_swapping.claims_table(released, released)
-    assert [c for c in both if c not in alone] == ["verdict, released run", "reason, released run"]
-    assert set(both["verdict, released run"]) == {"cannot tell"}
-    assert isinstance(released.study.profile, Profile)

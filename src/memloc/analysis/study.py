@@ -85,6 +85,11 @@ def published_curves(
     return _chosen("published curves", _published(curves=True), (technique, metric, model))
 
 
+def all_published() -> list[Published[Any]]:
+    """Everything that was published by task and model: numbers first, then curves."""
+    return [*_published().values(), *_published(curves=True).values()]
+
+
 def told(name: str) -> Told:
     """Numbers of the study by name, such as ``agreement of techniques, mcog, pearson``.
 

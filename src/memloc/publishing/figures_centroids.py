@@ -9,10 +9,11 @@ import pandas as pd
 
 from memloc.analysis.curves import HALVES
 from memloc.analysis.events import centroid_events, probing_events
+from memloc.analysis.study import Published, published_curves
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes, note
-from memloc.publishing.figures_swapping import mark_not_learnt, place_panels
+from memloc.publishing.figures_panels import draw_published, mark_not_learnt, place_panels
 from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading import Place
 from memloc.publishing.reading_techniques import Told
@@ -38,8 +39,12 @@ EVENTS = {
 }
 
 
-def positions(told: Told) -> Drawn:
-    """Mean position of noisy and clean examples between two centroids by layer, with the middle 75 % as bands."""
+def positions(told: Told, beside: Published[np.ndarray] | None = None) -> Drawn:
+    """Mean position of noisy and clean examples between two centroids by layer, with the middle 75 % as bands.
+
+    Args:
+        beside: published positions of noisy examples to show too.
+    """
     figure, panels = _panels(told)
     ends = []
     for place, panel in panels.items():
@@ -52,12 +57,18 @@ def positions(told: Told) -> Drawn:
             panel.fill_between(layers, low, high, color=look[1], alpha=0.18, linewidth=0)
             panel.plot(layers, mean, color=look[1], linestyle=look[2], linewidth=1.4, label=look[0])
         ends.append(float(told.mean(place, "noisy_mean", "noisy")[-1]))
+    study = draw_published(panels, told, beside)
     _finish(figure, panels, told)
     words = (
         "Line charts with bands, a row a task and a column a model: layer across, position up, 1 at the centroid of "
     )
     words += "the original class and 0 at that of the wrong label. "
-    return Drawn(figure, words + f"Noisy examples end at a mean position of {span(ends)}.")
+    return Drawn(figure, words + f"Noisy examples end at a mean position of {span(ends)}.{study}")
+
+
+def positions_beside_study(told: Told) -> Drawn:
+    """The same with the mean positions of noisy examples that the study published for BERT."""
+    return positions(told, published_curves("centroids", "noisy_mean"))
 
 
 def halves(told: Told) -> Drawn:

@@ -7,51 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from memloc.analysis.intervals import Interval, Localisation
-from memloc.analysis.study import Published, published
+from memloc.analysis.study import Published, published, published_curves
 from memloc.models.catalogue import get_model
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, Grid, grid, legend_above, model_title, name_axes, note
-from memloc.publishing.reading import ByPlace, Place, Swapping
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes
+from memloc.publishing.figures_panels import draw_published, mark_not_learnt, place_panels
+from memloc.publishing.reading import Place, Swapping
 from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, MARKERS, PALETTE, sort_models, sort_tasks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ALL_WINDOWS, SINGLE = GROUP_COLOURS["noisy"], GROUP_COLOURS["clean"]
-NOT_MEMORISED, NOT_RUN = "not\nmemorised", "no run"
-LINES = "Line charts, a row a task and a column a model: layer across, "  # how alt texts begin
 SCALES = {  # what 0 and 1 mean
     "swapping": "share of noisy examples forgotten",
     "retraining": "share forgotten, rescaled",
 }
-
-
-def _layers(model: str) -> int:
-    return get_model(model).layers
-
-
-def place_panels(found: ByPlace, height: float, first: int = 1, **shared: Any) -> Grid:
-    """Panels with layers across, by task and model; one without numbers says why it has none.
-
-    Args:
-        height: of a row, in inches.
-        first: 0 where the embeddings' output is shown too.
-        shared: ``sharey``, as for ``plt.subplots``.
-    """
-    profile = found.study.profile
-    made = grid(profile.tasks, list(profile.models), height, sharex="col", **shared)
-    for (task, model), panel in made.panels.items():
-        last = _layers(model)
-        panel.set_xlim(first - 0.5, last + 0.5)
-        panel.set_xticks(sorted({first, (last + 1) // 2, last}))
-        if (task, model) not in found.places:
-            note(panel, NOT_MEMORISED if (task, model) in found.all_places else NOT_RUN)
-    return made
-
-
-def mark_not_learnt(panel: Axes, found: ByPlace, place: Place, height: float = 0.8) -> None:
-    """Say in a panel that no conclusion rests on it, at a share of the panel's height."""
-    if place in found.places and place not in found.counted:
-        panel.set_title("not learnt", loc="right", fontsize=SMALL - 1.5, y=height, pad=0)
 
 
 def heatmaps(swapping: Swapping) -> Drawn:
@@ -59,7 +29,7 @@ def heatmaps(swapping: Swapping) -> Drawn:
     figure, panels = place_panels(swapping, 1.15, sharey=False)
     image = None
     for (task, model), panel in panels.items():
-        last, place = _layers(model), swapping.places.get((task, model))
+        last, place = get_model(model).layers, swapping.places.get((task, model))
         lengths = list(place.lengths if place else range(1, last + 1))
         rows = len(lengths)
         panel.set_ylim(0.5, rows + 0.5)
@@ -103,20 +73,30 @@ def _heatmap_words(swapping: Swapping) -> str:
     return words + (f"{left_out} panels are empty because the labels were not memorised." if left_out else "")
 
 
-def weight_curves(swapping: Swapping) -> Drawn:
-    """Layer weight over all windows and from single layers, with bootstrap bands, a panel a task and model."""
+def weight_curves(swapping: Swapping, beside: Published[np.ndarray] | None = None) -> Drawn:
+    """Layer weight over all windows and from single layers, with bootstrap bands, a panel a task and model.
+
+    Args:
+        beside: published curves to show too.
+    """
     figure, panels = place_panels(swapping, 1.1, sharey=True)
     for key, panel in panels.items():
         if place := swapping.places.get(key):
             _curve(panel, place.weight, ALL_WINDOWS, "-", "all windows ($w_l$)")
             _curve(panel, place.weight_k1, SINGLE, "--", "single layers ($k = 1$)")
             mark_not_learnt(panel, swapping, key)
+    study = draw_published(panels, swapping, beside)
     first = next((panels[key] for key in panels if key in swapping.places), None)
     if first is not None:
         first.set_ylim(bottom=-0.02)
         legend_above(figure, first, 2)
     name_axes(figure, "layer", SCALES[swapping.technique])
-    return Drawn(figure, _curve_words(swapping))
+    return Drawn(figure, _curve_words(swapping) + study)
+
+
+def weights_beside_study(swapping: Swapping) -> Drawn:
+    """The same with the layer weights that the study published for BERT."""
+    return weight_curves(swapping, published_curves())
 
 
 def _curve(panel: Axes, interval: Interval, colour: str, line: str, label: str) -> None:
@@ -151,11 +131,11 @@ def centres(swapping: Swapping, beside: Published[float] | None = None) -> Drawn
 
     profile = swapping.study.profile
     tasks, models = sort_tasks(profile.tasks), sort_models(profile.models)
-    depths = sorted({_layers(model) for model in models})
+    depths = sorted({get_model(model).layers for model in models})
     size = (WIDTH, len(depths) * (0.42 * len(tasks) + 0.7) + 0.7)
     figure, axes = plt.subplots(len(depths), 1, figsize=size, squeeze=False)
     for panel, depth in zip(axes[:, 0], depths, strict=True):
-        _centre_panel(panel, swapping, tasks, [model for model in models if _layers(model) == depth], depth)
+        _centre_panel(panel, swapping, tasks, [model for model in models if get_model(model).layers == depth], depth)
         if beside and beside.layers == depth:
             _published(panel, beside, tasks)
     axes[-1, 0].set_xlabel("layer", fontsize=SMALL + 1)

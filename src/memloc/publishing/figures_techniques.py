@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from memloc.analysis.curves import FROZEN, curve
+from memloc.analysis.study import Published, published_curves
 from memloc.publishing.figures import Drawn, grid, legend_above, name_axes, note
-from memloc.publishing.figures_swapping import LINES, NOT_MEMORISED, NOT_RUN, mark_not_learnt, place_panels
+from memloc.publishing.figures_panels import (
+    LINES,
+    NOT_MEMORISED,
+    NOT_RUN,
+    draw_published,
+    mark_not_learnt,
+    place_panels,
+)
 from memloc.publishing.reading import CELL, Place, Swapping
 from memloc.publishing.reading_techniques import Told
 from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, MARKERS, PALETTE
@@ -166,8 +174,12 @@ def chance(told: Told, place: Place) -> float:
     return float(np.mean(found))
 
 
-def noise_curves(told: Told) -> Drawn:
-    """F1 of telling noisy from clean by layer, and its rises by both rules: weights of layers."""
+def noise_curves(told: Told, beside: Published[np.ndarray] | None = None) -> Drawn:
+    """F1 of telling noisy from clean by layer, and its rises by both rules: weights of layers.
+
+    Args:
+        beside: published curves of F1 to show too.
+    """
     figure, panels = place_panels(told, 1.15, first=0, sharey=True)
     last = []
     for place, panel in panels.items():
@@ -184,7 +196,13 @@ def noise_curves(told: Told) -> Drawn:
         panel.bar(layers - 0.2, weights[0], 0.4, color=PALETTE[0], label="rise of the means (weight)")
         panel.bar(layers + 0.2, weights[1], 0.4, color="none", edgecolor=PALETTE[1], label="rises by seed")
         mark_not_learnt(panel, told, place)
+    study = draw_published(panels, told, beside)
     _legend(figure, panels, told, 2)
     name_axes(figure, "layer (0: embeddings)", "F1 of noisy; its rise")
     words = f"{LINES}F1 of telling noisy from clean up, with bars for how far it rises at a layer. "
-    return Drawn(figure, words + f"F1 at the last layer: {span(last)}.")
+    return Drawn(figure, words + f"F1 at the last layer: {span(last)}.{study}")
+
+
+def noise_beside_study(told: Told) -> Drawn:
+    """The same with the F1 that the study published for BERT."""
+    return noise_curves(told, published_curves("probing", "f1_noise"))

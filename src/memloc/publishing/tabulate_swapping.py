@@ -1,4 +1,4 @@
-"""Tables of layer swapping: where each task and model memorises, and what the rules of the claims say about it."""
+"""The table of layer swapping: where each task and model memorises."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.summary import shortest_forgetting, summary
-from memloc.claims import first_run_commit, judge_all, load_claims, rule_commit
-from memloc.data.catalogue import get_task
-from memloc.models.catalogue import get_model
-from memloc.publishing import project_root
+from memloc.analysis.summary import shortest_forgetting
 from memloc.publishing.figures import model_title
 from memloc.publishing.reading import CELL, Place, Swapping
 
@@ -49,46 +45,3 @@ def shortest_window(swapping: Swapping, place: Place) -> str:
     num_layers = len(swapping.places[place].weight.value)
     length = shortest_forgetting(list(noisy.index), noisy.to_numpy(), num_layers)
     return str(length) if length <= num_layers else "none"
-
-
-def claims_table(swapping: Swapping, released: Swapping | None = None) -> pd.DataFrame:
-    """The claims that swapping can speak to, and their verdicts on this study and on the released run."""
-    provided = {"swapping", "training"}
-    relevant = [c for c in load_claims().claims if {technique for technique, _ in c.needs} <= provided]
-    table = pd.DataFrame(
-        {
-            "claim": [claim.id for claim in relevant],
-            "finding": [claim.finding for claim in relevant],
-            "rule": [f"version {claim.version}" for claim in relevant],
-        }
-    )
-    for run, end in ((swapping, ""), (released, ", released run")):
-        if run is not None:
-            verdicts = _verdicts(run).loc[table["claim"]]
-            for column in ("verdict", "reason"):
-                table[f"{column}{end}"] = verdicts[column].to_numpy()
-    return table
-
-
-def _verdicts(swapping: Swapping) -> pd.DataFrame:
-    """The verdicts on a study's real tasks and pre-trained models, by claim.
-
-    Findings are about natural language and pre-trained models. Rows of generated tasks or of models with random
-    weights are no evidence for or against them, so they are not given to the rules.
-    """
-    told = summary(swapping.study.numbers, techniques=("swapping",))
-    real = told["task"].map(lambda t: get_task(t).group != "generated").astype(bool)
-    trained = told["model"].map(lambda m: get_model(m).pretrained).astype(bool)
-    real &= swapping.study.profile.source != "generated"
-    return judge_all(told[real & trained]).query("not superseded").set_index("claim")
-
-
-def commits() -> dict[str, str]:
-    """When the rules were fixed and when results were first committed, in words; git is asked."""
-    rule = rule_commit()
-    first = first_run_commit(project_root() / "results")
-    words = f"commit {rule.hash} of {rule.date[:10]}{', changed since' if rule.modified else ''}" if rule else ""
-    return {
-        "rule": words or "a commit that cannot be told here (no git history)",
-        "first-run": f"commit {first.hash} of {first.date[:10]}" if first else "not committed yet",
-    }

@@ -1,0 +1,143 @@
+"""The published findings: what the rules of the claims say of the run of this copy and of a released run, part by part.
+
+Findings are about natural language and pre-trained models. Rows of generated tasks or of models with random weights are
+no evidence for or against them, so they are not given to the rules.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import warnings
+from collections.abc import Iterable
+
+import pandas as pd
+
+from memloc.analysis.study_claims import study_summary, told_value
+from memloc.analysis.summary import COLUMNS, summary
+from memloc.claims import first_run_commit, load_claims, rule_commit
+from memloc.claims.schema import Claim, Part
+from memloc.claims.verdict import PartResult, judge
+from memloc.data.catalogue import get_task
+from memloc.models.catalogue import get_model
+from memloc.publishing import project_root
+from memloc.publishing.reading import AnyStudy, ByPlace
+
+DASH = "–"
+NUMBERS = {  # what a statistic is, in words
+    "share_of_units": "share",
+    "mean_over_units": "mean",
+    "difference_between_groups": "difference of means",
+    "correlation_over_units": "correlation",
+    "agreement_between_models": "lowest correlation",
+    "difference_of_correlations": "difference of correlations",
+}
+RELATED = ("correlation_over_units", "agreement_between_models", "difference_of_correlations")  # need three units
+AGREEMENT = ("C08", "C09")  # of techniques, and of models
+EXPLORATORY = " (exploratory)"  # settings were chosen while looking at one of its tasks
+BY_RULE = "the rule's own number, from values read off published figures"
+
+
+def about(*techniques: str) -> list[str]:
+    """Ids of the claims in which one of the techniques has a part."""
+    return [c.id for c in load_claims().claims if {technique for technique, _ in c.needs} & set(techniques)]
+
+
+def claims_tables(
+    claims: Iterable[str], found: ByPlace, released: ByPlace | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Numbers and verdicts of some claims, for this copy's run and for the released one where there is one.
+
+    Returns:
+        One row a part (the study's number, ours, what the rule asks), and one row a claim (verdicts and reasons).
+    """
+    known = load_claims()
+    chosen = [known[name] for name in claims]
+    runs = {"this copy": found.study} | ({"released run": released.study} if released is not None else {})
+    told = {name: evidence(study, chosen) for name, study in runs.items()}
+    numbers = [_number_row(claim, part, told) for claim in chosen for part in claim.parts]
+    table = pd.DataFrame(
+        {
+            "claim": [claim.id for claim in chosen],
+            "finding": [claim.finding for claim in chosen],
+            "rule": [f"version {claim.version}" for claim in chosen],
+        }
+    )
+    for name, rows in told.items():
+        verdicts = [judge(claim, rows) for claim in chosen]
+        table[f"verdict, {name}"] = [v.verdict + (EXPLORATORY if v.exploratory else "") for v in verdicts]
+        table[f"reason, {name}"] = [verdict.reason for verdict in verdicts]
+    return pd.DataFrame(numbers), table
+
+
+def evidence(study: AnyStudy, claims: Iterable[Claim]) -> pd.DataFrame:
+    """The summary of a study's real tasks and pre-trained models, as far as the claims read it.
+
+    Nothing is computed for a study that has neither, and no technique that its profile does not ask for.
+    """
+    models = [name for name in study.profile.models if get_model(name).pretrained]
+    if study.generated or not models:
+        return pd.DataFrame(columns=COLUMNS)
+    read = {technique for claim in claims for technique, _ in claim.needs}
+    told = summary(study.numbers, techniques=tuple(name for name in study.profile.techniques if name in read))
+    real = told["task"].map(lambda task: get_task(task).group != "generated").astype(bool)
+    return told[real & told["model"].isin(models)]
+
+
+def _number_row(claim: Claim, part: Part, told: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """One part: what is measured, what the rule asks of it, the study's number and ours."""
+    study, how = _study(claim, part)
+    sign = "≤" if part.direction == "below" else "≥"
+    return {
+        "claim": claim.id,
+        "part": part.name,
+        "number": NUMBERS[part.statistic],
+        "rule asks": f"{sign} {part.threshold:g}",
+        "the study": study,
+        **{name: _result(_described(claim, part, rows), claim.unit) for name, rows in told.items()},
+        "how the study's is known": how,
+    }
+
+
+@functools.cache
+def _study_part(claim: str, part: str) -> PartResult:
+    """The rule's number of the study's published values; the study's own models count as having memorised."""
+    chosen = load_claims()[claim]
+    (found,) = (p for p in chosen.parts if p.name == part)
+    return _described(dataclasses.replace(chosen, requires=()), found, study_summary())
+
+
+def _study(claim: Claim, part: Part) -> tuple[str, str]:
+    if (known := told_value(claim.id, part.name)) is not None:
+        return f"{known[0]:.2f}", known[1]
+    found = _study_part(claim.id, part.name)
+    return (DASH, "") if math.isnan(found.statistic) else (_result(found, claim.unit), BY_RULE)
+
+
+def _described(claim: Claim, part: Part, rows: pd.DataFrame) -> PartResult:
+    """A part's number from however few units it can be computed: for reading, where the rule itself asks for more."""
+    least = {"units": 3 if part.statistic in RELATED else 1, "models": min(claim.minimum["models"], 2), "seeds": 1}
+    alone = dataclasses.replace(claim, parts=(dataclasses.replace(part, minimum=0),), minimum=least)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # one unit has no spread, and its interval is not shown
+        (found,) = judge(alone, rows).parts
+    return found
+
+
+def _result(found: PartResult, unit: str) -> str:
+    if math.isnan(found.statistic):
+        return DASH
+    word = {"task": "task", "run": "trained model"}[unit] + ("s" if found.n_units != 1 else "")
+    return f"{found.statistic:.2f} ({found.n_units} {word})"
+
+
+def commits() -> dict[str, str]:
+    """When the rules were fixed and when results were first committed, in words; git is asked."""
+    rule = rule_commit()
+    first = first_run_commit(project_root() / "results")
+    words = f"commit {rule.hash} of {rule.date[:10]}{', changed since' if rule.modified else ''}" if rule else ""
+    return {
+        "rule": words or "a commit that cannot be told here (no git history)",
+        "first-run": f"commit {first.hash} of {first.date[:10]}" if first else "not committed yet",
+    }
