@@ -1,6 +1,7 @@
 """A released run: the numbers of a profile's cells in one small folder that needs no data, model or GPU to be read.
 
-It holds three tables and a manifest: numbers only, no texts, no class names, nothing of the machine but the device.
+It holds three tables and a manifest, and where there are memorisation maps these too: numbers only, no texts, no class
+names, nothing of the machine but the device.
 ``releasing.py`` writes it.
 """
 
@@ -35,6 +36,7 @@ FILES: dict[str, pa.Schema] = {
     "outcomes.parquet": tables.RELEASED_OUTCOMES,
     "traces.parquet": tables.RELEASED_TRACES,
 }
+EXTRA: dict[str, pa.Schema] = {"map.parquet": tables.RELEASED_MAP}  # there only where a technique of the run tells it
 CELL = ["task", "model", "seed"]
 
 
@@ -45,7 +47,7 @@ class Release:
     Attributes:
         profile: what was run, with all its settings.
         manifest: keys, counts and circumstances of every cell, and the cells that are missing.
-        tables: the three tables by file name.
+        tables: the three tables by file name, and the extra ones that there are.
     """
 
     profile: Profile
@@ -83,7 +85,10 @@ class Release:
         return chosen.reset_index(drop=True)
 
     def outcomes(self, cell: CellId, technique: str) -> pd.DataFrame:
-        return self._of("outcomes.parquet", cell, {"technique": technique})[tables.OUTCOMES.names]
+        return self.detail(cell, technique, "outcomes")
+
+    def detail(self, cell: CellId, technique: str, name: str) -> pd.DataFrame:
+        return self._of(f"{name}.parquet", cell, {"technique": technique})[tables.DETAILS[name].names]
 
     def held_out(self, cell: CellId) -> HeldOut:
         return HeldOut(**self._entry(cell)["dataset"]["validation"])
@@ -98,6 +103,8 @@ class Release:
 
     def _of(self, name: str, cell: CellId, more: Mapping[str, str]) -> pd.DataFrame:
         self._entry(cell)
+        if name not in self.tables:
+            raise MemlocError("table of the released run", name, list(self.tables))
         frame = self.tables[name]
         chosen = pd.Series(True, index=frame.index)
         for column, value in {**cell._asdict(), **more}.items():
@@ -116,7 +123,7 @@ def read_release(folder: Path | str) -> Release:
     folder = Path(folder)
     manifest = _read_manifest(folder / MANIFEST)
     found = {}
-    for name, schema in FILES.items():
+    for name, schema in (FILES | {n: s for n, s in EXTRA.items() if n in manifest["tables"]}).items():
         path, told = folder / name, manifest["tables"][name]
         with explained(path):
             whole = path.is_file() and path.stat().st_size == told["size"] and digest(path) == told["sha256"]

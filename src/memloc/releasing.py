@@ -20,7 +20,7 @@ from memloc.errors import MemlocError
 from memloc.manifest import digest, json_bytes
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles.loading import profile_content
-from memloc.released import FILES, FORMAT, MANIFEST, seal
+from memloc.released import EXTRA, FILES, FORMAT, MANIFEST, seal
 from memloc.store import Artefact
 
 Part = tuple[str, str]  # setting and name; data sets and arms stand in the main one, their names are unique
@@ -38,7 +38,7 @@ def release(experiment: Experiment, folder: Path | str) -> Path:
     """
     folder = Path(os.path.abspath(folder))
     _refuse_other(folder)
-    frames: dict[str, list[pd.DataFrame]] = {name: [] for name in FILES}
+    frames: dict[str, list[pd.DataFrame]] = {name: [] for name in (*FILES, *EXTRA)}
     cells, missing = [], []
     for cell in experiment.cells():
         parts = _found(experiment, cell)
@@ -61,6 +61,7 @@ def release(experiment: Experiment, folder: Path | str) -> Path:
     joined = {
         name: pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=FILES[name].names)
         for name, found in frames.items()
+        if found or name in FILES
     }
     with explained(folder):
         _put(folder, manifest, joined)
@@ -70,7 +71,7 @@ def release(experiment: Experiment, folder: Path | str) -> Path:
 def _refuse_other(folder: Path) -> None:
     """Only a release may be replaced: whatever else is there is somebody's work."""
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()) or there - {MANIFEST, *FILES}:
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()) or there - {MANIFEST, *FILES, *EXTRA}:
         raise MemlocError("folder to release to", str(folder), "a name that is free, or the folder of a release")
 
 
@@ -125,7 +126,7 @@ def _counts(dataset: Artefact) -> dict[str, Any]:
 
 
 def _collect(cell: CellId, parts: Mapping[Part, Artefact], frames: Mapping[str, list[pd.DataFrame]]) -> None:
-    """Add a cell's tables to the release's; of control settings all but the outcomes, which name no setting."""
+    """Add a cell's tables to the release's; of control settings no outcomes or maps, which name no setting."""
     whose = cell._asdict()
     for (setting, name), artefact in parts.items():
         if artefact.kind == "checkpoint":
@@ -133,9 +134,10 @@ def _collect(cell: CellId, parts: Mapping[Part, Artefact], frames: Mapping[str, 
             frames["traces.parquet"].append(trace.assign(**whose, arm=name))
         if artefact.kind == "rows":
             frames["rows.parquet"].append(tables.read(artefact.file("rows.parquet"), tables.ROWS))
-            if setting == MAIN and "outcomes.parquet" in artefact.files:
-                outcomes = tables.read(artefact.file("outcomes.parquet"), tables.OUTCOMES)
-                frames["outcomes.parquet"].append(outcomes.assign(**whose, technique=name))
+            for detail in ("outcomes", "map") if setting == MAIN else ():
+                if (file := f"{detail}.parquet") in artefact.files:
+                    told = tables.read(artefact.file(file), tables.DETAILS[detail])
+                    frames[file].append(told.assign(**whose, technique=name))
 
 
 def _put(folder: Path, manifest: dict[str, Any], joined: Mapping[str, pd.DataFrame]) -> None:
@@ -146,7 +148,7 @@ def _put(folder: Path, manifest: dict[str, Any], joined: Mapping[str, pd.DataFra
     try:
         manifest["tables"] = {}
         for name, frame in joined.items():
-            tables.write(frame, FILES[name], partial / name)
+            tables.write(frame, (FILES | EXTRA)[name], partial / name)
             manifest["tables"][name] = {"sha256": digest(partial / name), "size": (partial / name).stat().st_size}
         (partial / MANIFEST).write_bytes(json_bytes({**manifest, "sha256": seal(manifest)}))
         partial.chmod(0o755)  # mkdtemp's folders are the owner's alone

@@ -91,11 +91,18 @@ RELEASED_OUTCOMES = _schema(
     "released-outcomes", **_cell, technique=_string, **{field.name: field.type for field in OUTCOMES}
 )
 RELEASED_TRACES = _schema("released-traces", **_cell, arm=_string, **{field.name: field.type for field in TRACE})
+RELEASED_MAP = _schema(
+    "released-map",
+    tuple(field.name for field in MAP if field.nullable),
+    **_cell,
+    technique=_string,
+    **{field.name: field.type for field in MAP},
+)
 
 # Of the pretraining of one model; `seconds` of training so far, `n` steps (train) or predictions (validation).
 PRETRAINING = _schema("pretraining", tokens=_int, split=_string, loss=_float, n=_int, seconds=_float)
 
-_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), RELEASED_OUTCOMES, RELEASED_TRACES)
+_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), RELEASED_OUTCOMES, RELEASED_TRACES, RELEASED_MAP)
 TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in _all}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}

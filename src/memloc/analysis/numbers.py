@@ -45,6 +45,9 @@ class Numbers(Protocol):
     def outcomes(self, cell: CellId, technique: str) -> pd.DataFrame:
         """Right or wrong, by window and example (``tables.OUTCOMES``)."""
 
+    def detail(self, cell: CellId, technique: str, name: str) -> pd.DataFrame:
+        """A table that a technique tells beside its rows (``tables.DETAILS``); released runs keep outcomes and maps."""
+
     def held_out(self, cell: CellId) -> HeldOut:
         """The validation examples."""
 
@@ -75,7 +78,10 @@ class Computed:
         return tables.read(self.experiment.rows(cell, technique, setting).file("rows.parquet"), tables.ROWS)
 
     def outcomes(self, cell: CellId, technique: str) -> pd.DataFrame:
-        return tables.read(self.experiment.rows(cell, technique).file("outcomes.parquet"), tables.OUTCOMES)
+        return self.detail(cell, technique, "outcomes")
+
+    def detail(self, cell: CellId, technique: str, name: str) -> pd.DataFrame:
+        return tables.read(self.experiment.rows(cell, technique).file(f"{name}.parquet"), tables.DETAILS[name])
 
     def held_out(self, cell: CellId) -> HeldOut:
         labels = self.experiment.dataset(cell.task).validation["label"]
