@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from memloc.analysis.layers import attainable_range, centre_of_gravity, layer_weight, memorisation_error
@@ -76,3 +77,37 @@ def three_layers() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
         "high": f"{high:.2f}",
     }
     return given, shown, numbers
+
+
+# probability of the given label by four made-up models, with a star where they were trained on the example
+TOLD: Mapping[str, tuple[str, ...]] = {
+    "usual": ("0.9*", "0.9*", "0.8", "0.8"),
+    "odd, but right": ("0.9*", "0.3", "0.8*", "0.2"),
+    "wrong label": ("0.0", "0.9*", "0.1", "0.7*"),
+    "hard": ("0.2", "0.1", "0.4*", "0.4*"),
+}
+
+
+def four_models() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """The map of four examples by four made-up models, each trained on half of them.
+
+    Returns:
+        What every model says (a star where it was trained on the example); the map; and the numbers of the text.
+    """
+    from memloc.techniques.maps import map_of
+    from memloc.training.batches import Encoded
+
+    probability = np.array([[float(word.rstrip("*")) for word in row] for row in TOLD.values()]).T
+    seen = np.array([[word.endswith("*") for word in row] for row in TOLD.values()]).T
+    label = np.zeros(len(TOLD), int)
+    noisy = np.array(["wrong" in name for name in TOLD])
+    found = map_of(Encoded([[1]] * len(TOLD), np.arange(len(TOLD)), label, label, noisy, 0), probability, seen)
+    given = pd.DataFrame(list(TOLD.values()), columns=[f"model {n}" for n in range(1, 5)])
+    given.insert(0, "example", list(TOLD))
+    columns = ["memorisation", "generalisation", "counterfactual"]
+    shown = found[columns].map("{:.2f}".format)
+    shown.insert(0, "example", list(TOLD))
+    wrong = list(TOLD).index("wrong label")
+    numbers = {name: str(shown.loc[wrong, name]) for name in columns}
+    score = found.loc[found["group"] == "clean", "generalisation"].mean()
+    return given, shown, numbers | {"score": f"{score:.2f}", "clean": str(int((~noisy).sum()))}

@@ -1,0 +1,115 @@
+"""Tables and sentences of memorisation maps and of the relation between depth and generalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from memloc.analysis.correlation import LEAST
+from memloc.analysis.relation import ALL, RELATIVE
+from memloc.analysis.study import told, told_names
+from memloc.publishing.facts import NONE
+from memloc.publishing.facts_techniques import count_facts, extreme
+from memloc.publishing.figures import model_title
+from memloc.publishing.figures_maps import depth_name
+from memloc.publishing.figures_techniques import span
+from memloc.publishing.reading_maps import Mapped
+from memloc.publishing.tabulate_techniques import DASH, number, start
+
+SCORES = {"generalisation_score": "generalisation score", "validation_score_normalised": "validation score"}
+REMEMBERED = 0.5  # counterfactual memorisation of an example that counts as remembered
+
+
+def map_table(mapped: Mapped) -> pd.DataFrame:
+    """Means of every map: by models that saw an example, by those that did not, and the distance, by group."""
+    rows = []
+    for place in mapped.all_places:
+        row = start(mapped, place)
+        if place in mapped.maps:
+            frame, score = mapped.maps[place], mapped.mean(place, "generalisation", "clean")
+            row |= {
+                "models in, out": f"{frame['models_in'].mean():.1f}, {frame['models_out'].mean():.1f}",
+                "generalisation score [95 %]": f"{score.value:.2f} [{score.low:.2f}, {score.high:.2f}]",
+                "median": number(float(frame.loc[frame["group"] == "clean", "generalisation"].median())),
+                "all examples": number(float(frame["generalisation"].mean())),
+            }
+            for group in ("clean", "noisy"):
+                values = [float(mapped.mean(place, name, group).value) for name in ("memorisation", "generalisation")]
+                row[f"{group}: in, out"] = ", ".join(number(value) for value in values)
+                row[f"{group}: counterfactual"] = number(float(mapped.mean(place, "counterfactual", group).value))
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("")
+
+
+def relation_table(mapped: Mapped) -> pd.DataFrame:
+    """Spearman's correlation of every depth with every score, beside the study's; over all models and in each."""
+    rows = []
+    for found in mapped.relation.to_dict("records"):
+        enough = found["tasks"] >= LEAST
+        model = "all" if found["model"] == ALL else model_title(found["model"])
+        low, high = number(found["low"]), number(found["high"])
+        rows.append(
+            {
+                "depth": depth_name(found["technique"], found["metric"]),
+                "with": SCORES[found["score"]],
+                "models": model,
+                "rho": number(found["value"]),
+                "95 % over tasks": f"[{low}, {high}]" if enough and DASH not in (low, high) else DASH,
+                "p": f"{found['p_value']:.3f}" if enough and np.isfinite(found["p_value"]) else DASH,
+                "orders": int(found["arrangements"]),
+                "points": int(found["n"]),
+                "tasks": int(found["tasks"]),
+                "study, 48 points": _study(found["metric"], found["score"], found["model"]),
+            }
+        )
+    return pd.DataFrame(rows) if rows else pd.DataFrame({"depth and generalisation": ["nothing to correlate"]})
+
+
+def _study(metric: str, score: str, model: str) -> str:
+    """The study's correlation; its M-CoG is the mean of four techniques."""
+    name = f"relation of {'mcog' if metric == RELATIVE else metric} with {score}"
+    value = told(name).values.get(model) if name in told_names() else None
+    return DASH if value is None else f"{value:.2f}"
+
+
+def map_facts(mapped: Mapped) -> dict[str, str]:
+    """Numbers of the sentences about maps."""
+    scores = {place: float(mapped.mean(place, "generalisation", "clean").value) for place in mapped.maps}
+    noisy = {place: frame[frame["group"] == "noisy"] for place, frame in mapped.maps.items()}
+    kept = {place: float((of["counterfactual"] >= REMEMBERED).mean()) for place, of in noisy.items()}
+    members = [float((f["models_in"] + f["models_out"]).iloc[0]) for f in mapped.maps.values()]
+    facts = count_facts(mapped) | {
+        "members": span(members, 0),
+        "rows": span([float(len(frame)) for frame in mapped.maps.values()], 0),
+        "score-lowest": extreme(scores),
+        "score-highest": extreme(scores, highest=True),
+        "remembered": f"{REMEMBERED:g}",
+        "share-lowest": extreme(kept),
+        "share-highest": extreme(kept, highest=True),
+    }
+    for column in ("memorisation", "generalisation", "counterfactual"):
+        for group in ("clean", "noisy"):
+            values = [float(mapped.mean(place, column, group).value) for place in mapped.maps]
+            facts[f"{group}-{column}"] = span(values)
+    return facts | relation_facts(mapped)
+
+
+def relation_facts(mapped: Mapped) -> dict[str, str]:
+    """What can be said of depth by swapping and of crossing, and on how little it rests."""
+    facts = {}
+    for name, technique in (("mcog", "swapping"), ("crossing", "centroids")):
+        rows = mapped.relation.query(
+            f"technique == '{technique}' and score == 'generalisation_score' and model == '{ALL}'"
+        )
+        words = "not known: too few points"
+        if len(rows) and np.isfinite(rows["value"].iloc[0]):
+            row = rows.iloc[0]
+            words = f"{row['value']:.2f} ({row['n']} points of {row['tasks']} tasks"
+            words += f", 95 % over tasks [{row['low']:.2f}, {row['high']:.2f}], p = {row['p_value']:.2f})"
+            words = (
+                words if row["tasks"] >= LEAST else f"{row['value']:.2f} ({row['n']} points of {row['tasks']} tasks)"
+            )
+        facts[f"rho-{name}"] = words
+    tasks = {task for task, _ in mapped.places}
+    facts["tasks-compared"] = str(len(tasks)) if tasks else NONE
+    return facts
