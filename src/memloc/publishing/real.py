@@ -26,12 +26,13 @@ from memloc.publishing.reading import (
     read_swapping,
     read_training,
 )
+from memloc.publishing.reading_maps import Mapped, read_maps
 from memloc.publishing.reading_techniques import WEIGHING, Beside, Told, asked_for, read_beside, read_told
 from memloc.publishing.style import show
 from memloc.publishing.tabulate import show_table
 
-T = TypeVar("T", Training, Swapping, Told, Beside)
-Shown = Training | Swapping | Told | Beside
+T = TypeVar("T", Training, Swapping, Told, Beside, Mapped)
+Shown = Training | Swapping | Told | Beside | Mapped
 
 ABSENT = "There is no released run on real data in this copy of the book, so this section is empty."
 SETTINGS = {  # of TrainConfig, in words
@@ -43,7 +44,7 @@ SETTINGS = {  # of TrainConfig, in words
 }
 
 
-RELEASES = ("techniques", "small")  # the first is of fewer models and more techniques
+RELEASES = ("techniques", "small", "maps")  # the first is of fewer models and more techniques
 LACKS = "No released run on real data holds {what} yet, so this section is empty."
 
 
@@ -76,6 +77,12 @@ def open_beside() -> Beside | None:
     found = [study for name in RELEASES if (study := open_release(name))]
     most = max(found, key=lambda study: sum(asked_for(study, name) for name in WEIGHING), default=None)
     return read_beside(most) if most else None
+
+
+def open_maps() -> Mapped | None:
+    """Memorisation maps of a released run; None if none has them."""
+    study = holding("maps")
+    return read_maps(study) if study else None
 
 
 def open_training(name: str = "small") -> Training | None:
