@@ -101,7 +101,7 @@ def best_accuracies(tasks: Sequence[str] = ("gen-cue-6a", "gen-comp-6a", "gen-re
     values = np.array([[t["best_accuracy"][view] for view in VIEWS] for t in told.values()])
     figure, panel = plt.subplots(figsize=(WIDTH, 0.45 * len(tasks) + 1.3))
     panel.imshow(values, vmin=0, vmax=1, aspect="auto")
-    _write_numbers(panel, values, "{:.2f}")
+    write_numbers(panel, values, "{:.2f}")
     panel.set_xticks(range(len(VIEWS)), [view.replace("+", " +\n") for view in VIEWS], fontsize=SMALL)
     panel.set_yticks(range(len(tasks)), list(tasks), fontsize=SMALL)
     panel.set_xlabel("words that the rule may see", fontsize=SMALL + 1)
@@ -110,7 +110,7 @@ def best_accuracies(tasks: Sequence[str] = ("gen-cue-6a", "gen-comp-6a", "gen-re
     return Drawn(figure, f"Table of shades, a row a task and a column a set of words: {'; '.join(rows)}.")
 
 
-def _write_numbers(panel: Axes, values: np.ndarray, form: str) -> None:
+def write_numbers(panel: Axes, values: np.ndarray, form: str) -> None:
     """Write each cell's number into it, light on dark and dark on light."""
     top = max(np.nanmax(values), 1e-9)
     for (row, column), value in np.ndenumerate(values):
@@ -153,7 +153,7 @@ def noisy_pairs(study: Study) -> Drawn:
         for pair in data.report["noisy"]:
             matrix[place[pair["label"]], place[pair["given"]]] = pair["n"]
         panel.imshow(matrix, vmin=0, vmax=np.nanmax(matrix) * 1.2)
-        _write_numbers(panel, matrix, "{:.0f}")
+        write_numbers(panel, matrix, "{:.0f}")
         panel.set_title(task, fontsize=SMALL + 0.5)
         panel.set_xticks(range(len(place)), [_short(name) for name in place], fontsize=SMALL - 1.5, rotation=90)
         panel.set_yticks(range(len(place)), [_short(name) for name in place], fontsize=SMALL - 1.5)

@@ -26,13 +26,14 @@ from memloc.publishing.reading import (
     read_swapping,
     read_training,
 )
+from memloc.publishing.reading_control import Known, read_control
 from memloc.publishing.reading_maps import Mapped, read_maps
 from memloc.publishing.reading_techniques import WEIGHING, Beside, Told, asked_for, read_beside, read_told
 from memloc.publishing.style import show
 from memloc.publishing.tabulate import show_table
 
-T = TypeVar("T", Training, Swapping, Told, Beside, Mapped)
-Shown = Training | Swapping | Told | Beside | Mapped
+T = TypeVar("T", Training, Swapping, Told, Beside, Known, Mapped)
+Shown = Training | Swapping | Told | Beside | Known | Mapped
 
 ABSENT = "There is no released run on real data in this copy of the book, so this section is empty."
 SETTINGS = {  # of TrainConfig, in words
@@ -89,6 +90,12 @@ def open_training(name: str = "small") -> Training | None:
     """Training of a released run; None if this copy has none."""
     study = open_release(name)
     return read_training(study) if study else None
+
+
+def open_control(name: str = "control") -> Known | None:
+    """The control runs of a released run; None if this copy has none."""
+    study = open_release(name)
+    return read_control(study) if study else None
 
 
 def show_figure(data: T | None, draw: Callable[[T], Drawn], name: str, caption: str) -> None:

@@ -1,0 +1,147 @@
+"""Tables and sentences of the control: who memorised, what was found, and an example by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from memloc.analysis.answers import Answers, score_table
+from memloc.analysis.study import told
+from memloc.arms import CONTROLS, target_layers
+from memloc.pipeline import CellId
+from memloc.publishing.facts import NONE, where
+from memloc.publishing.figures import listed, model_title
+from memloc.publishing.figures_techniques import span
+from memloc.publishing.reading_control import PLACES, Known
+from memloc.publishing.tabulate_techniques import DASH
+
+# layer weights that a made-up technique gives a made-up model of six layers in the three settings
+WEIGHTS = {
+    "control_first": (0.40, 0.30, 0.10, 0.10, 0.06, 0.04),
+    "control_middle": (0.05, 0.30, 0.35, 0.15, 0.10, 0.05),
+    "control_last": (0.10, 0.08, 0.32, 0.25, 0.15, 0.10),
+}
+
+
+def three_places() -> tuple[pd.DataFrame, dict[str, str]]:
+    """The scores of a made-up technique on one made-up model, by the functions that score real ones.
+
+    Returns:
+        A row a setting: true layers, weights, the two top layers and what they score; and the numbers of the text.
+    """
+    weights = {setting: np.array(values) for setting, values in WEIGHTS.items()}
+    found = Answers(CellId("", "", 1), "made-up", weights, dict.fromkeys(CONTROLS, 1.0))
+    rows = []
+    for setting, weight in weights.items():
+        targets, order = target_layers(setting, len(weight)), np.argsort(-weight) + 1
+        rows.append(
+            {
+                "true place": PLACES[setting],
+                "its layers": f"{targets[0]}, {targets[1]}",
+                **{f"weight of {n}": f"{value:.2f}" for n, value in enumerate(weight, start=1)},
+                "top layer": str(order[0]),
+                "found at 1": f"{float(order[0] in targets):g}",
+                "two top layers": f"{order[0]}, {order[1]}",
+                "found at 2": f"{np.isin(order[:2], targets).mean():g}",
+            }
+        )
+    first, second = score_table([found]).astype({"accuracy": float}).to_dict("records")
+    numbers = {"at1": first["accuracy"], "at2": second["accuracy"]}
+    numbers |= {name: first[name] for name in ("low", "high", "constant")}
+    return pd.DataFrame(rows), {name: f"{value:.2f}" for name, value in numbers.items()}
+
+
+def runs_table(known: Known) -> pd.DataFrame:
+    """Every control run: how long it trained, and whether its wrong labels were memorised."""
+    first = {found.cell: found for found in known.answers}
+    rows = []
+    for cell, found in first.items():
+        for setting, noisy in found.noisy.items():
+            rows.append(
+                {
+                    "task": cell.task,
+                    "model": model_title(cell.model),
+                    "seed": str(cell.seed),
+                    "place": PLACES[setting],
+                    "layers": "{}, {}".format(*target_layers(setting, len(found.weights[setting]))),
+                    "epochs": str(known.epochs[cell, setting]),
+                    "accuracy on noisy": f"{noisy:.3f}",
+                    "counts": "yes" if found.memorised else "no: a place of this cell was not memorised",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def answers_table(known: Known) -> pd.DataFrame:
+    """The top layers of every technique in every control run that counts."""
+    rows = []
+    for found in known.counted:
+        row = {"task": found.cell.task, "model": model_title(found.cell.model), "seed": str(found.cell.seed)}
+        row["technique"] = found.technique
+        for setting, weight in found.weights.items():
+            order = np.argsort(-weight, kind="stable") + 1
+            row[f"{PLACES[setting]} ({'{}, {}'.format(*target_layers(setting, len(weight)))})"] = (
+                f"{order[0]}, {order[1]}"
+            )
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("") if rows else pd.DataFrame({"two top layers": ["nothing counts"]})
+
+
+def scores_table(known: Known) -> pd.DataFrame:
+    """Accuracy@1 and @2 of every technique beside the best constant answer and the study."""
+    rows, table = [], known.scores
+    for technique in known.techniques:
+        row = {"technique": technique, "control runs": "0"}
+        for rank in (1, 2):
+            study = told(f"control accuracy_at_{rank} by technique").values.get(technique)
+            chosen = table[(table["technique"] == technique) & (table["rank"] == rank)]
+            for one in chosen.to_dict("records"):
+                row["control runs"] = str(one["trials"])
+                row[f"accuracy@{rank} [95 %]"] = f"{one['accuracy']:.2f} [{one['low']:.2f}, {one['high']:.2f}]"
+                row[f"best constant@{rank}"] = f"{one['constant']:.2f}"
+                row[f"above it@{rank}"] = (
+                    "yes" if one["better"] else "cannot tell" if one["high"] > one["constant"] else "no"
+                )
+            row[f"study@{rank}"] = DASH if study is None else f"{study:.2f}"
+        rows.append(row)
+    return pd.DataFrame(rows).fillna(DASH)
+
+
+def control_facts(known: Known | None) -> dict[str, str]:
+    """The numbers of the text; the same names, without numbers, where this copy has no run."""
+    if known is None:
+        names = ("runs", "counted", "tasks", "noisy", "epochs", "at1", "at2", "better", "unclear", "missed", "windows")
+        return dict.fromkeys(names, NONE)
+    table = known.scores
+    by_rank = {rank: table[table["rank"] == rank].set_index("technique") for rank in (1, 2)}
+    cells = {found.cell: found for found in known.answers}
+    counted = {found.cell for found in known.counted}
+    first = by_rank[1]
+    lengths = known.study.profile.techniques.get("retraining", {}).get("lengths") or "all"
+    return {
+        "runs": str(sum(len(found.noisy) for found in cells.values())),
+        "counted": str(sum(len(found.noisy) for cell, found in cells.items() if cell in counted)),
+        "tasks": listed(sorted({where((cell.task, cell.model)) for cell in cells})) or NONE,
+        "noisy": span([value for found in cells.values() for value in found.noisy.values()], 3),
+        "epochs": span([float(value) for value in known.epochs.values()], 0),
+        **{f"at{rank}": _told(of) for rank, of in by_rank.items()},
+        "better": listed(list(first.index[first["better"].astype(bool)])) or NONE,
+        "unclear": listed(list(first.index[~first["better"].astype(bool)])) or NONE,
+        "missed": missed(known),
+        "windows": lengths if isinstance(lengths, str) else listed([str(length) for length in lengths]),
+    }
+
+
+def _told(table: pd.DataFrame) -> str:
+    return "; ".join(f"{name} {value:.2f}" for name, value in table["accuracy"].items()) or NONE
+
+
+def missed(known: Known) -> str:
+    """The runs in which a top layer was no target, in words: technique, task, true place, layer."""
+    found = [
+        f"{answer.technique} on {answer.cell.task} ({PLACES[setting]}: layer {int(np.argmax(weight)) + 1})"
+        for answer in known.counted
+        for setting, weight in answer.weights.items()
+        if int(np.argmax(weight)) + 1 not in target_layers(setting, len(weight))
+    ]
+    return listed(found) or NONE
