@@ -122,6 +122,9 @@ show(drawn.figure, "fig-swapping-centres", caption, alt=drawn.alt)
 tabulate.show_table(tabulate_swapping.swapping_table(swapping))
 
 # %% [markdown]
+# Where not even one layer's swap forgets anything, there is no centre of gravity of single layers, and the table says
+# so.
+#
 # The intervals come from {glue:text}`swap-resamples` bootstrap draws: the noisy examples are drawn anew from
 # themselves, with replacement, and everything is computed again. They say how much would change with other noisy
 # examples and, from three seeds up, with other seeds. They do not say what another task or model would give.

@@ -90,7 +90,8 @@ tabulate.show_table(probing_table(probing))
 # %% [markdown]
 # The two events of the table, and of {numref}`fig-probing-events`: the given label is *known* from the first layer at
 # which its F1 on noisy examples is more than .1 above that of the original label; classes *begin* at the first layer
-# whose F1 for the original label of clean examples has come nine tenths of the way from chance to the best layer's.
+# whose F1 for the original label of clean examples has come nine tenths of the way from chance to the best layer's. On
+# the study's tasks the table has its layers too, means over its four models, to look at and not to test.
 # A layer of $L + 1$ in the figure, *never* in the table, means that it did not happen.
 
 # %% tags=["hide-input"]
@@ -101,8 +102,9 @@ same layer; above it the given label is known before classes begin. Hollow: task
 show(drawn.figure, "fig-probing-events", caption, alt=drawn.alt)
 
 # %% [markdown]
-# With few noisy examples a test split holds only a handful of them, and F1 moves in large steps. The table has no
-# intervals: probe seeds share their examples, so their spread would say too little.
+# With few noisy examples a test split holds only a handful of them, and F1 moves in large steps. The interval of
+# the M-CoG is over seeds, from three seeds up. There is none over examples, because which of them a probe got right is
+# not kept, and none over probe seeds: these share their examples, so their spread would say too little.
 #
 # ## On real data
 #

@@ -51,10 +51,11 @@ show(drawn.figure, "fig-beside-weights", caption, alt=drawn.alt)
 # ## One number each
 #
 # The first table has what an M-CoG can be at all, from memory wholly in the first layer to memory wholly in the last.
-# The second has the M-CoG of every combination, in layers, and in brackets its **depth** along the technique's own
-# attainable range, from 0 to 1. Across columns only depths may be compared, and these with care: they correct for where
-# a scale ends, not for how blurred it is. Averaging M-CoG over techniques would mix scales, which is why it is not done
-# here. Intervals stand in the chapters on each technique.
+# The second has the M-CoG of every combination, in layers, with an interval where there is one, and its **depth**
+# along the technique's own attainable range, from 0 to 1. Across columns only depths may be compared, and these with
+# care: they correct for where a scale ends, not for how blurred it is. Averaging M-CoG over techniques would mix
+# scales, which is why it is not done here. What an interval is over differs, as the first table says; one over
+# examples alone leaves out what another order of training would change.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_beside.range_table(beside), tabulate_beside.depth_table(beside))

@@ -150,7 +150,9 @@ def as_told(data: Swapping) -> Told:
 def side_by_side(study: Study, names: tuple[str, ...] = WEIGHING) -> Beside:
     of = {n: told(study, n) if n in MADE else as_told(windowed(study, n)) for n in names}
     places = {place: {n: of[n].weights[place] for n in names} for place in PLACES}
-    return Beside(study, status(), of, tuple(n for n in WEIGHING if n not in names), places)
+    windows = {n: windowed(study, n).places for n in names if n not in MADE}
+    centres = {p: {n: windows[n][p].mcog if n in windows else of[n].centre(p) for n in names} for p in PLACES}
+    return Beside(study, status(), of, tuple(n for n in WEIGHING if n not in names), places, centres)
 
 
 def lines(panel: mpl.axes.Axes, label: str) -> list[float]:
@@ -204,7 +206,7 @@ def test_gradients(study: Study) -> None:
 def test_probing_shows_both_orders_of_averaging(study: Study) -> None:
     data = told(study, "probing")
     table = tabulate_techniques.probing_table(data)
-    assert table["M-CoG, rise of means"].tolist() == ["1.00", "2.00", "3.00", "4.00"]
+    assert table["M-CoG, rise of means [95 %]"].tolist() == ["1.00", "2.00", "3.00", "4.00"]
     assert table["by seed"].tolist() == ["4.00"] * 4, "half a rise at each of six layers is added"
     assert table["given label known from layer"].tolist() == ["1", "2", "3", "4"]
     noise = figures_techniques.noise_curves(data).figure.axes[1]
@@ -269,9 +271,13 @@ def test_curves_side_by_side_have_one_sum(study: Study) -> None:
     assert len(drawn) == len(WEIGHING)
     assert [float(np.sum(line)) for line in drawn] == pytest.approx([1.0] * 4)
     depths = tabulate_beside.depth_table(data)
-    assert depths["probing: M-CoG (depth)"].tolist() == ["1.00 (0.00)", "2.00 (0.20)", "3.00 (0.40)", "4.00 (0.60)"]
-    assert depths.loc[0, "swapping: M-CoG (depth)"].endswith("(0.00)")
-    ranges = tabulate_beside.range_table(data).set_index("attainable range of")[f"{LAYERS} layers"]
+    assert depths["probing: M-CoG [95 %]"].tolist() == ["1.00", "2.00", "3.00", "4.00"], "one seed has no interval"
+    assert depths["probing: depth"].tolist() == ["0.00", "0.20", "0.40", "0.60"]
+    assert depths.loc[0, "swapping: depth"] == "0.00"
+    assert "[" in depths.loc[0, "swapping: M-CoG [95 %]"], "over its noisy examples"
+    told_ranges = tabulate_beside.range_table(data).set_index("attainable range of")
+    assert told_ranges["95 % intervals over"].str.startswith(("noisy examples", "seeds")).all()
+    ranges = told_ranges[f"{LAYERS} layers"]
     assert ranges["probing"] == "1.00 to 6.00"
     assert ranges["swapping"] != ranges["probing"]
 
@@ -308,7 +314,7 @@ def test_nothing_that_counts_is_drawn_and_told(study: Study, lost: dict[str, tup
     assert facts.centroid_facts(told(study, "centroids", **lost))["halved"] == "0"
     of = {n: told(study, n, **lost) for n in ("gradients", "probing")}
     places = {p: {n: of[n].weights[p] for n in of} for p in of["probing"].places}
-    empty = Beside(study, of["probing"].status, of, ("swapping", "retraining"), places)
+    empty = Beside(study, of["probing"].status, of, ("swapping", "retraining"), places, {})
     assert "othing" in figures_beside.agreement_triangles(empty).alt
     assert tabulate_beside.agreement_table(empty, "techniques").empty
     assert facts.beside_facts(empty)["strongest"] == "none"

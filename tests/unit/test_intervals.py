@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from memloc.analysis.intervals import SEEDS_FOR_INTERVAL, correct_matrix, localise
+from memloc.analysis.intervals import SEEDS_FOR_INTERVAL, centre_over_seeds, correct_matrix, localise
 from memloc.analysis.layers import attainable_range, centre_of_gravity, layer_weight, memorisation_error
 from memloc.errors import MemlocError
 from memloc.techniques.swapping import windows
@@ -155,3 +157,46 @@ def test_a_missing_or_double_outcome_is_refused() -> None:
         correct_matrix(frame.drop(index=3), "noisy")
     with pytest.raises(MemlocError, match="one for every window and example"):
         correct_matrix(pd.concat([frame.drop(index=3), frame.iloc[:1]]), "noisy")
+
+
+def curves(seed: int) -> pd.DataFrame:
+    """Gradients of one seed, without a frozen arm."""
+    values = np.random.default_rng(seed).random(LAYERS) + 0.1
+    made = {"layer": range(1, LAYERS + 1), "value": values, "metric": "logit_l1_difference", "arm": "perturbed"}
+    return pd.DataFrame(made).assign(technique="gradients", group=None, seed=seed)
+
+
+def test_an_interval_over_seeds_counts_every_draw_of_seeds() -> None:
+    frames = [curves(seed) for seed in (1, 2, 3)]
+    found = centre_over_seeds(frames)
+    pull = np.stack([frame["value"].to_numpy() for frame in frames])
+    draws = [centre_of_gravity(pull[list(draw)].mean(axis=0)) for draw in itertools.product(range(3), repeat=3)]
+    assert len(draws) == 27
+    np.testing.assert_allclose(found.low, np.quantile(draws, 0.025))
+    np.testing.assert_allclose(found.high, np.quantile(draws, 0.975))
+    assert found.value == pytest.approx(centre_of_gravity(pull.mean(axis=0)))
+    some = centre_over_seeds([curves(seed) for seed in range(6)], resamples=50)
+    assert str(some) == str(centre_over_seeds([curves(seed) for seed in range(6)], resamples=50)), "the same draws"
+    assert some.low < some.value < some.high
+
+
+def test_two_seeds_have_no_interval() -> None:
+    two = centre_over_seeds([curves(1), curves(2)])
+    assert np.isnan(two.low)
+    assert str(two) == f"{two.value:.2f}", "the number stands without brackets"
+
+
+def test_a_centre_of_single_layers_is_told_in_words_where_there_is_none() -> None:
+    nobody = pd.concat(
+        [outcomes(np.array([[k < 3] * 4 for _, k in ORDER])), outcomes(np.ones((6, 2), bool), "clean", 9)]
+    )
+    place = localise({1: nobody}, 20)
+    assert np.isnan(place.mcog_k1.value)
+    assert (place.centre_k1, place.most_by_one) == ("no single layer forgets", "nothing")
+    longer = nobody[nobody["window_length"] > 1]
+    assert localise({1: longer}, 20, technique="retraining").centre_k1 == "single layers were not run"
+    never = nobody.assign(correct=True)
+    told = localise({1: never}, 20, technique="retraining")
+    assert (str(told.mcog), told.centre_k1, told.most_by_one) == ("–", "all layers forget nothing", "–")
+    one = localise({1: cell(1)[0]}, 20)
+    assert one.centre_k1 == f"{one.mcog_k1.value:.2f}"

@@ -89,7 +89,8 @@ def test_every_technique_shows_its_place_and_the_range_it_can_have(shown: pd.Dat
 
 
 def test_intervals_where_there_are_outcomes(shown: pd.DataFrame) -> None:
-    assert shown["over"].tolist() == ["examples", "examples", "-", "-", "-", "-"]
+    assert shown["over"].tolist() == ["examples", "examples", "no interval", "-", "-", "-"]
+    assert shown.loc["gradients", "95 % interval"] == "-"
     assert shown.loc["swapping", "95 % interval"] == "1.64 to 1.64"
     assert "noisy acc." not in shown, "there is no checkpoint"
 

@@ -118,8 +118,12 @@ def attainable_range(
 
 
 def relative_depth(mcog: np.ndarray | float, bounds: tuple[float, float]) -> np.ndarray:
-    """An M-CoG along its attainable range: 0 is memory wholly in layer 1, 1 wholly in layer L, whatever L is."""
-    return (np.asarray(mcog) - bounds[0]) / (bounds[1] - bounds[0])
+    """An M-CoG along its attainable range: 0 is memory wholly in layer 1, 1 wholly in layer L, whatever L is.
+
+    NaN where the range is a point: windows of all layers alone tell nothing of depth.
+    """
+    width = bounds[1] - bounds[0]
+    return (np.asarray(mcog) - bounds[0]) / (width if width > 0 else np.nan)
 
 
 def window_accuracy(rows: pd.DataFrame, group: str = "noisy") -> tuple[list[Window], np.ndarray]:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from memloc import tables
 from memloc.analysis.events import centroid_events
-from memloc.analysis.intervals import WINDOWED, localise
+from memloc.analysis.intervals import WINDOWED, Interval, centre_over_seeds, localise
+from memloc.analysis.layers import relative_depth
 from memloc.analysis.weights import layer_weights
 from memloc.errors import MemlocError
 from memloc.pipeline import CellId, Experiment
@@ -44,9 +45,9 @@ def noisy_accuracy(experiment: Experiment, cell: CellId) -> float:
 def overview(experiment: Experiment) -> pd.DataFrame:
     """One row per (task, model, technique): seeds in the store, noisy accuracy (lowest seed), M-CoG with its range.
 
-    M-CoG of swapping and retraining have an interval over examples, from three seeds up over seeds too. Techniques that
-    weigh no layers show what they tell instead. M-CoG of different techniques are on different scales: the depth, 0 to
-    1 along the attainable range, stands beside each.
+    M-CoG of swapping and retraining have an interval over examples, from three seeds up over seeds too; those of other
+    techniques over seeds alone. Techniques that weigh no layers show what they tell instead. M-CoG of different
+    techniques are on different scales: the depth, 0 to 1 along the attainable range, stands beside each.
 
     Returns:
         A frame of strings ready to print.
@@ -82,21 +83,27 @@ def _told(technique: str, seeds: Found, resamples: int) -> dict[str, str]:
         weights = layer_weights(frames)
     except MemlocError as error:  # a layer without positions; somebody's own technique that weighs no layers
         return {"instead": str(error)}
-    told = _place(weights.mcog, weights.relative, weights.bounds)
+    centre = centre_over_seeds(frames)
+    over = "seeds" if np.isfinite(centre.low) else "no interval"
+    told = _place(centre, weights.relative, weights.bounds) | {"over": over}
     return told | ({"instead": weights.reason} if weights.reason else {})
 
 
 def _windowed(technique: str, seeds: Found, resamples: int) -> dict[str, str]:
     outcomes = {s: tables.read(artefact.file("outcomes.parquet"), tables.OUTCOMES) for s, artefact in seeds.items()}
     place = localise(outcomes, resamples, technique=technique)
-    (low, high), mcog = place.bounds, float(place.mcog.value)
-    return _place(mcog, (mcog - low) / (high - low) if high > low else float("nan"), place.bounds) | {
-        "95 % interval": f"{place.mcog.low:.2f} to {place.mcog.high:.2f}",
+    return _place(place.mcog, float(relative_depth(place.mcog.value, place.bounds)), place.bounds) | {
         "over": place.unit,
-        "M-CoG (k=1)": f"{place.mcog_k1.value:.2f}",
+        "M-CoG (k=1)": place.centre_k1,
         "clean acc.": f"{place.clean:.3f}",
     }
 
 
-def _place(mcog: float, depth: float, bounds: tuple[float, float]) -> dict[str, str]:
-    return {"M-CoG": f"{mcog:.2f}", "attainable": f"{bounds[0]:.2f} to {bounds[1]:.2f}", "depth": f"{depth:.2f}"}
+def _place(centre: Interval, depth: float, bounds: tuple[float, float]) -> dict[str, str]:
+    """What is no number, such as the centre of a place where nothing weighs, is shown as a dash."""
+    return {
+        "M-CoG": f"{centre.value:.2f}" if np.isfinite(centre.value) else "-",
+        "attainable": f"{bounds[0]:.2f} to {bounds[1]:.2f}",
+        "depth": f"{depth:.2f}" if np.isfinite(depth) else "-",
+        "95 % interval": f"{centre.low:.2f} to {centre.high:.2f}" if np.isfinite(centre.low) else "-",
+    }

@@ -90,7 +90,7 @@ class LayerWeights:
     @property
     def relative(self) -> float:
         """The M-CoG along its attainable range, 0 to 1; NaN where the range is a point."""
-        return float(relative_depth(self.mcog, self.bounds)) if self.bounds[0] < self.bounds[1] else float("nan")
+        return float(relative_depth(self.mcog, self.bounds))
 
 
 def variants(technique: str) -> tuple[str, ...]:

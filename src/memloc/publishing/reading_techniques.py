@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.curves import trained_arm
+from memloc.analysis.intervals import WINDOWED, Interval, centre_over_seeds
 from memloc.analysis.summary import weight_metrics
 from memloc.analysis.weights import LayerWeights, layer_weights
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId
-from memloc.publishing.reading import CELL, AnyStudy, ByPlace, Place, ReleasedStudy, read_training
+from memloc.publishing.reading import CELL, AnyStudy, ByPlace, Place, ReleasedStudy, read_swapping, read_training
 
 WEIGHING = ("swapping", "retraining", "gradients", "probing")  # those that weigh layers, in the order of all figures
 
@@ -43,6 +44,10 @@ class Told(ByPlace):
     def weights_of(self, place: Place, seeds: list[pd.DataFrame], variant: str | None = None) -> LayerWeights:
         """Layer weights of some seeds of a place by one of the rules of ``analysis.weights.variants``."""
         return layer_weights(seeds, variant, num_layers=get_model(place[1]).layers)
+
+    def centre(self, place: Place) -> Interval:
+        """M-CoG by the default rule, with an interval over seeds where there are enough."""
+        return centre_over_seeds(self.places[place], resamples=self.study.profile.resamples)
 
     def mean(self, place: Place, metric: str, group: str | None = None, first: int = 1, arm: str = "") -> np.ndarray:
         """A metric by layer, the mean over seeds, float64 [L + 1 - first]; NaN at layers that a seed does not tell.
@@ -100,6 +105,7 @@ class Beside(ByPlace):
         told: technique to what it told, in the order of all figures.
         missing: techniques that the study does not have.
         places: (task, model) to layer weights by technique.
+        centres: (task, model) to M-CoG with intervals by technique.
     """
 
     study: AnyStudy
@@ -107,6 +113,7 @@ class Beside(ByPlace):
     told: Mapping[str, Told]
     missing: tuple[str, ...]
     places: dict[Place, dict[str, LayerWeights]]
+    centres: dict[Place, dict[str, Interval]]
 
     def table(self) -> pd.DataFrame:
         """Layer weights and M-CoG of the places that count, as ``analysis.agreement`` takes them (seeds averaged)."""
@@ -126,4 +133,9 @@ def read_beside(study: AnyStudy, techniques: Sequence[str] = WEIGHING) -> Beside
     status = next(iter(told.values())).status
     found = next(iter(told.values())).places
     places = {place: {name: of.weights[place] for name, of in told.items()} for place in found}
-    return Beside(study, status, told, tuple(name for name in techniques if name not in told), places)
+    windowed = {name: read_swapping(study, name).places for name in told if name in WINDOWED}
+    centres = {
+        place: {name: windowed[name][place].mcog if name in windowed else of.centre(place) for name, of in told.items()}
+        for place in found
+    }
+    return Beside(study, status, told, tuple(name for name in techniques if name not in told), places, centres)

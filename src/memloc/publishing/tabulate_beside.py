@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from memloc.analysis.correlation import LEAST
+from memloc.analysis.intervals import COVERS
 from memloc.analysis.study import published, published_agreement
 from memloc.models.catalogue import get_model
 from memloc.publishing.figures import model_title
@@ -17,12 +18,13 @@ COLUMNS = ["compared", "first", "second", "r", "95 % over tasks", "points", "tas
 
 
 def depth_table(beside: Beside) -> pd.DataFrame:
-    """M-CoG of every technique by task and model, each with its depth along its own attainable range."""
+    """M-CoG of every technique by task and model with intervals, each with its depth along its own attainable range."""
     rows, told = [], published(MEAN)
     for place in beside.all_places:
         row = start(beside, place)
         for technique, found in beside.places.get(place, {}).items():
-            row[f"{technique}: M-CoG (depth)"] = f"{number(found.mcog)} ({number(found.relative)})"
+            row[f"{technique}: M-CoG [95 %]"] = str(beside.centres[place][technique])
+            row[f"{technique}: depth"] = number(found.relative)
         if place[0] in told.tasks:
             row[f"{told.title} ({told.layers} layers), mean of its four"] = f"{told.tasks[place[0]]:.2f}"
         rows.append(row)
@@ -30,7 +32,7 @@ def depth_table(beside: Beside) -> pd.DataFrame:
 
 
 def range_table(beside: Beside) -> pd.DataFrame:
-    """What an M-CoG can be: of memory wholly in the first and wholly in the last layer, by technique and L."""
+    """What an M-CoG can be, of memory wholly in the first and wholly in the last layer; what its interval is over."""
     found: dict[tuple[int, str], str] = {}
     for techniques in beside.places.values():
         for technique, weights in techniques.items():
@@ -41,6 +43,7 @@ def range_table(beside: Beside) -> pd.DataFrame:
         {
             "attainable range of": list(beside.told),
             **{f"{depth} layers": [found.get((depth, name), "") for name in beside.told] for depth in depths},
+            "95 % intervals over": [COVERS[name] for name in beside.told],
         }
     )
 

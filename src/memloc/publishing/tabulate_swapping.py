@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from memloc.analysis.summary import shortest_forgetting
@@ -23,15 +22,14 @@ def _swapping_row(swapping: Swapping, place: Place) -> dict[str, Any]:
     if place not in swapping.places:
         return row | {"status": "not memorised"}
     found = swapping.places[place]
-    single = int(np.argmax(found.weight_k1.value))
     return row | {
         "status": "" if place in swapping.counted else "not learnt",
         "seeds": str(found.seeds),
         "noisy examples": str(found.noisy),
-        "M-CoG [95 %]": f"{found.mcog.value:.2f} [{found.mcog.low:.2f}, {found.mcog.high:.2f}]",
+        "M-CoG [95 %]": str(found.mcog),
         "attainable": f"{found.bounds[0]:.2f} to {found.bounds[1]:.2f}",
-        "M-CoG, k = 1": f"{found.mcog_k1.value:.2f}",
-        "most forgotten by one layer": f"{found.weight_k1.value[single]:.2f} (layer {single + 1})",
+        "M-CoG, k = 1": found.centre_k1,
+        "most forgotten by one layer": found.most_by_one,
         "shortest window that forgets 90 %": shortest_window(swapping, place),
         "lowest accuracy on clean": f"{found.clean:.3f}",
     }

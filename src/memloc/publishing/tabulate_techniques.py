@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.layers import relative_depth
-from memloc.analysis.study import published
+from memloc.analysis.study import published, told
 from memloc.analysis.weights import variants
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
@@ -46,10 +46,10 @@ def retraining_table(retraining: Swapping) -> pd.DataFrame:
             row |= {
                 "seeds": str(found.seeds),
                 "noisy examples": str(found.noisy),
-                "M-CoG [95 %]": f"{found.mcog.value:.2f} [{found.mcog.low:.2f}, {found.mcog.high:.2f}]",
+                "M-CoG [95 %]": str(found.mcog),
                 "attainable": f"{found.bounds[0]:.2f} to {found.bounds[1]:.2f}",
                 "depth, 0 to 1": number(float(relative_depth(found.mcog.value, found.bounds))),
-                "M-CoG, k = 1": number(float(found.mcog_k1.value)),
+                "M-CoG, k = 1": found.centre_k1,
                 "noisy, all layers retrained (m)": number(float(whole["value"].mean()), 3),
                 "held-out clean: mean": number(float(clean.mean()), 3),
                 "lowest": number(found.clean, 3),
@@ -84,10 +84,10 @@ def variant_table(gradients: Told) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _weights(told: Told, place: Place, variant: str) -> np.ndarray | None:
+def _weights(gradients: Told, place: Place, variant: str) -> np.ndarray | None:
     """None where the rule cannot be used: no frozen arm, or no gradient in it."""
     try:
-        weight = told.weights_of(place, told.places[place], variant).weight
+        weight = gradients.weights_of(place, gradients.places[place], variant).weight
     except MemlocError:
         return None
     return weight if np.isfinite(weight).all() else None
@@ -102,9 +102,9 @@ def _correlation(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
     return f"{(first * second).sum() / room:.2f}" if room > 0 else DASH
 
 
-def _by_place(told: Told) -> dict[Place, dict[str, Any]]:
+def _by_place(found: Told) -> dict[Place, dict[str, Any]]:
     """Events by task and model."""
-    rows = events_of(told).to_dict("records")
+    rows = events_of(found).to_dict("records")
     return {(row["task"], row["model"]): {str(name): value for name, value in row.items()} for row in rows}
 
 
@@ -121,7 +121,7 @@ def probing_table(probing: Told) -> pd.DataFrame:
             noise = probing.mean(place, "f1_noise", first=0)
             row |= {
                 "seeds": str(probing.seeds(place)),
-                "M-CoG, rise of means": number(means.mcog),
+                "M-CoG, rise of means [95 %]": str(probing.centre(place)),
                 "M-CoG, rises by seed": number(by_seed.mcog),
                 "attainable": f"{means.bounds[0]:.0f} to {means.bounds[1]:.0f}",
                 "sum of rises: of means": number(float(means.weight.sum())),
@@ -132,8 +132,18 @@ def probing_table(probing: Told) -> pd.DataFrame:
                 "classes from layer": _layer(events[place][EVENTS["probing"][1]], place),
                 "layer 1 against": means.baseline,
             }
+        row |= _by_study("probing_memorisation by task", place, "given label known from")
+        row |= _by_study("probing_initiation by task", place, "classes from")
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
+
+
+def _by_study(name: str, place: Place, what: str) -> dict[str, str]:
+    """A column with the study's layer of an event on this task, the mean over its four models; none where not known."""
+    numbers = told(name)
+    if place[0] not in numbers.values:
+        return {}
+    return {f"{what}: mean of the study's four (12 layers)": f"{numbers.values[place[0]]:.1f} ± {numbers.tolerance:g}"}
 
 
 def _layer(value: float, place: Place) -> str:
@@ -147,7 +157,7 @@ def _layer(value: float, place: Place) -> str:
 
 def centroid_table(centroids: Told) -> pd.DataFrame:
     """Events of the centroid analysis, and where noisy examples start and end."""
-    events, told = _by_place(centroids), published("centroids", "crossing")
+    events, bert = _by_place(centroids), published("centroids", "crossing")
     rows = []
     for place in centroids.all_places:
         row = start(centroids, place)
@@ -166,8 +176,9 @@ def centroid_table(centroids: Told) -> pd.DataFrame:
                 "upper half normal": number(found.get("noisy_end_position_upper_from_normal", np.nan)),
                 "largest step": number(found.get("noisy_largest_step", np.nan)),
             }
-        if place[0] in told.tasks:
-            row |= {f"crossing, {told.title} ({told.layers} layers)": f"{told.tasks[place[0]]:g} ± {told.tolerance:g}"}
+        if place[0] in bert.tasks:
+            row |= {f"crossing, {bert.title} ({bert.layers} layers)": f"{bert.tasks[place[0]]:g} ± {bert.tolerance:g}"}
+        row |= _by_study("initiation by task", place, "classes apart from")
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
 
