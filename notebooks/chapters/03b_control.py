@@ -55,7 +55,8 @@ show(drawn.figure, "fig-known-arms", caption, alt=drawn.alt)
 #
 # A technique gives every layer a weight. **Accuracy@1** asks whether the heaviest layer is one of the two true ones;
 # **accuracy@2** asks it of the two heaviest layers and takes the mean. Both are averaged over the three places. The
-# table has a made-up technique that is good at finding early layers and blind to late ones.
+# table has a made-up technique that is good at finding early layers and blind to late ones; *w1* to *w6* are the
+# weights that it gives to six layers.
 
 # %% tags=["hide-input"]
 table, numbers = tabulate_control.three_places()
@@ -75,11 +76,11 @@ tabulate.show_table(table)
 #
 # ## What was trained
 #
-# {glue:text}`known-real` There are {glue:text}`known-runs` control runs, on {glue:text}`known-tasks`; the second task
-# is RTE, as in the study. They were trained for {glue:text}`known-epochs` epochs, until every label was given back.
-# At the end the accuracy on noisy examples is {glue:text}`known-noisy`. A cell counts only if its wrong labels were
-# memorised in all three places, for there is nothing to find where nothing was learnt:
-# {glue:text}`known-counted` of {glue:text}`known-runs` runs count.
+# {glue:text}`known-real` Control runs in it: {glue:text}`known-runs`, of {glue:text}`known-tasks`. The second task is
+# RTE, as in the study. Each run was to go on until every label is given back; epochs taken: {glue:text}`known-epochs`.
+# Accuracy on noisy examples at the end: {glue:text}`known-noisy`. A task and seed count only if their wrong labels
+# were memorised in all three places, for there is nothing to find where nothing was learnt. Runs that count:
+# {glue:text}`known-counted` of {glue:text}`known-runs`.
 
 # %% tags=["hide-input"]
 real.show_tables(known, tabulate_control.runs_table)

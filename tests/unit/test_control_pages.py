@@ -61,9 +61,9 @@ def test_the_scheme_shows_what_training_may_change() -> None:
 
 def test_the_example_by_hand() -> None:
     table, numbers = tabulate_control.three_places()
-    assert table["found at 1"].tolist() == ["1", "1", "0"]
-    assert table["found at 2"].tolist() == ["1", "0.5", "0"]
-    assert table["two top layers"].tolist() == ["1, 2", "3, 2", "3, 4"]
+    assert table["found@1"].tolist() == ["1", "1", "0"]
+    assert table["found@2"].tolist() == ["1", "0.5", "0"]
+    assert table["top two"].tolist() == ["1, 2", "3, 2", "3, 4"]
     assert (numbers["at1"], numbers["at2"], numbers["constant"]) == ("0.67", "0.50", "0.33")
     assert float(numbers["low"]) < 1 / 3 < float(numbers["high"]), "as the text says: on both sides of the bar"
 

@@ -37,12 +37,12 @@ def three_places() -> tuple[pd.DataFrame, dict[str, str]]:
         rows.append(
             {
                 "true place": PLACES[setting],
-                "its layers": f"{targets[0]}, {targets[1]}",
-                **{f"weight of {n}": f"{value:.2f}" for n, value in enumerate(weight, start=1)},
-                "top layer": str(order[0]),
-                "found at 1": f"{float(order[0] in targets):g}",
-                "two top layers": f"{order[0]}, {order[1]}",
-                "found at 2": f"{np.isin(order[:2], targets).mean():g}",
+                "layers": f"{targets[0]}, {targets[1]}",
+                **{f"w{n}": f"{value:.2f}" for n, value in enumerate(weight, start=1)},
+                "top": str(order[0]),
+                "found@1": f"{float(order[0] in targets):g}",
+                "top two": f"{order[0]}, {order[1]}",
+                "found@2": f"{np.isin(order[:2], targets).mean():g}",
             }
         )
     first, second = score_table([found]).astype({"accuracy": float}).to_dict("records")
