@@ -17,9 +17,9 @@ from memloc.analysis.study import told
 from memloc.arms import CONTROLS
 from memloc.pipeline import CellId
 from memloc.profiles import load_profile
-from memloc.publishing import figures_control, real, tabulate_control
+from memloc.publishing import figures_control, real, tabulate_claims, tabulate_control
 from memloc.publishing.reading import ReleasedStudy
-from memloc.publishing.reading_control import Known
+from memloc.publishing.reading_control import Known, by_place
 from memloc.released import Release
 
 mpl.use("agg")
@@ -44,7 +44,7 @@ def known(noisy: float = 1.0) -> Known:
     manifest = {"cells": [cell._asdict() for cell in cells], "missing": []}
     study = ReleasedStudy(Release(load_profile("control"), manifest, {}), "results/control")
     status = pd.DataFrame([{**cell._asdict(), "memorised": noisy >= 0.95, "learnt": True} for cell in cells])
-    return Known(study, status, found, {(cell, setting): 5 for cell in cells for setting in CONTROLS})
+    return Known(study, status, by_place(found), found, {(cell, setting): 5 for cell in cells for setting in CONTROLS})
 
 
 def test_the_scheme_shows_what_training_may_change() -> None:
@@ -116,6 +116,16 @@ def test_sentences_and_tables() -> None:
     assert set(runs["counts"]) == {"yes"}
     assert tabulate_control.answers_table(known())["first (1, 2)"].tolist() == ["1, 2", "6, 1"] * 2
     assert real.about(known()).set_index("the released run").loc["left out, labels not memorised", ""] == "0"
+
+
+def test_findings_are_judged_on_the_released_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = pd.DataFrame(columns=["run", "task", "model", "seed", "technique", "metric", "layer", "value", "n"])
+    monkeypatch.setattr(tabulate_claims, "summary", lambda numbers, techniques: empty)
+    numbers, verdicts = tabulate_control.claim_numbers(known()), tabulate_control.claim_verdicts(known())
+    assert verdicts["claim"].tolist() == ["C01", "C02"]
+    assert verdicts["verdict, released run"].tolist() == ["cannot tell"] * 2
+    assert "released run" in numbers
+    assert not [name for table in (numbers, verdicts) for name in table if "this copy" in name]
 
 
 def test_what_does_not_count_is_told_and_drawn_nowhere() -> None:

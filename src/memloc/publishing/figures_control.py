@@ -84,7 +84,7 @@ def weight_curves(known: Known) -> Drawn:
 
 
 def _place_panel(panel: Axes, known: Known, technique: str, setting: str, tasks: list[str]) -> None:
-    here = [found for found in known.counted if found.technique == technique]
+    here = [found for found in known.kept if found.technique == technique]
     panel.tick_params(labelsize=SMALL - 0.5, length=2)
     if not here:
         note(panel, "nothing\ncounts")
@@ -102,11 +102,11 @@ def _place_panel(panel: Axes, known: Known, technique: str, setting: str, tasks:
 def _curve_words(known: Known) -> str:
     words = "Line charts, a row a technique and a column a true place, whose two layers are shaded; layer across, "
     words += "share of the layer weight up, a line a task and seed. "
-    if not known.counted:
+    if not known.kept:
         return words + "All panels are empty because no cell counts."
     parts = []
     for technique in known.techniques:
-        inside = [hits for found in known.counted if found.technique == technique for hits in _inside(found)]
+        inside = [hits for found in known.kept if found.technique == technique for hits in _inside(found)]
         parts.append(f"{technique}: {sum(inside)} of {len(inside)} peaks in the shade")
     return words + "; ".join(parts) + "."
 

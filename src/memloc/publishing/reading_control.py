@@ -12,25 +12,28 @@ import pandas as pd
 from memloc.analysis.answers import Answers, all_answers, control_settings, score_table
 from memloc.arms import CONTROLS
 from memloc.pipeline import CellId
-from memloc.publishing.reading import CELL, AnyStudy, read_training
+from memloc.publishing.reading import CELL, AnyStudy, ByPlace, Place, read_training
 
 PLACES = {setting: setting.removeprefix("control_") for setting in CONTROLS}  # how figures and tables call them
 
 
 @dataclass(frozen=True)
-class Known:
+class Known(ByPlace):
     """The control runs of a study.
 
     Attributes:
         study: the study.
         status: one row a cell with control settings: ``task, model, seed``, ``memorised`` (the wrong labels, in every
             control setting) and ``learnt`` (the task, by the ordinary twin).
+        places: (task, model) to the answers that count: of cells that memorised in every control setting, by
+            techniques that could tell in each.
         answers: what every technique answered on every cell.
         epochs: how long each cell's control settings were trained.
     """
 
     study: AnyStudy
     status: pd.DataFrame
+    places: dict[Place, list[Answers]]
     answers: Sequence[Answers]
     epochs: dict[tuple[CellId, str], int]
 
@@ -40,9 +43,9 @@ class Known:
         return list(dict.fromkeys(found.technique for found in self.answers))
 
     @cached_property
-    def counted(self) -> list[Answers]:
-        """The answers that count: of cells that memorised in every control setting, where the technique could tell."""
-        return [found for found in self.answers if found.memorised and found.score]
+    def kept(self) -> list[Answers]:
+        """The answers that count, in one list."""
+        return [found for place in self.places.values() for found in place]
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -56,6 +59,15 @@ class Known:
         return weight / total if total else weight
 
 
+def by_place(answers: Sequence[Answers]) -> dict[Place, list[Answers]]:
+    """The answers that count, by (task, model)."""
+    found: dict[Place, list[Answers]] = {}
+    for one in answers:
+        if one.memorised and one.score:
+            found.setdefault((one.cell.task, one.cell.model), []).append(one)
+    return found
+
+
 def read_control(study: AnyStudy) -> Known:
     """The control runs of every cell that has them; what the store of an experiment lacks is computed now."""
     numbers = study.numbers
@@ -65,4 +77,5 @@ def read_control(study: AnyStudy) -> Known:
     status = read_training(study, arms=()).status
     named = [CellId(*row) for row in status[CELL].itertuples(index=False)]
     status = status.assign(memorised=[cells.get(cell, False) for cell in named])
-    return Known(study, status[[cell in cells for cell in named]].reset_index(drop=True), answers, epochs)
+    status = status[[cell in cells for cell in named]].reset_index(drop=True)
+    return Known(study, status, by_place(answers), answers, epochs)

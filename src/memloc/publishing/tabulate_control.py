@@ -13,8 +13,10 @@ from memloc.publishing.facts import NONE, where
 from memloc.publishing.figures import listed, model_title
 from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading_control import PLACES, Known
+from memloc.publishing.tabulate_claims import claims_tables
 from memloc.publishing.tabulate_techniques import DASH
 
+FINDINGS = ("C01", "C02")  # the claims about the control
 # layer weights that a made-up technique gives a made-up model of six layers in the three settings
 WEIGHTS = {
     "control_first": (0.40, 0.30, 0.10, 0.10, 0.06, 0.04),
@@ -75,7 +77,7 @@ def runs_table(known: Known) -> pd.DataFrame:
 def answers_table(known: Known) -> pd.DataFrame:
     """The top layers of every technique in every control run that counts."""
     rows = []
-    for found in known.counted:
+    for found in known.kept:
         row = {"task": found.cell.task, "model": model_title(found.cell.model), "seed": str(found.cell.seed)}
         row["technique"] = found.technique
         for setting, weight in found.weights.items():
@@ -107,6 +109,25 @@ def scores_table(known: Known) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna(DASH)
 
 
+def claim_numbers(known: Known) -> pd.DataFrame:
+    """The parts of the findings about the control: the study's number, the released run's, and what the rule asks."""
+    return _judged(known)[0]
+
+
+def claim_verdicts(known: Known) -> pd.DataFrame:
+    """The verdicts on these findings."""
+    return _judged(known)[1]
+
+
+def _judged(known: Known) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Numbers and verdicts; what is judged here is the released run, and this copy has no other control runs."""
+    first, second = (
+        table.rename(columns=lambda name: str(name).replace("this copy", "released run"))
+        for table in claims_tables(FINDINGS, known)
+    )
+    return first, second
+
+
 def control_facts(known: Known | None) -> dict[str, str]:
     """The numbers of the text; the same names, without numbers, where this copy has no run."""
     if known is None:
@@ -115,7 +136,7 @@ def control_facts(known: Known | None) -> dict[str, str]:
     table = known.scores
     by_rank = {rank: table[table["rank"] == rank].set_index("technique") for rank in (1, 2)}
     cells = {found.cell: found for found in known.answers}
-    counted = {found.cell for found in known.counted}
+    counted = {found.cell for found in known.kept}
     first = by_rank[1]
     lengths = known.study.profile.techniques.get("retraining", {}).get("lengths") or "all"
     return {
@@ -140,7 +161,7 @@ def missed(known: Known) -> str:
     """The runs in which a top layer was no target, in words: technique, task, true place, layer."""
     found = [
         f"{answer.technique} on {answer.cell.task} ({PLACES[setting]}: layer {int(np.argmax(weight)) + 1})"
-        for answer in known.counted
+        for answer in known.kept
         for setting, weight in answer.weights.items()
         if int(np.argmax(weight)) + 1 not in target_layers(setting, len(weight))
     ]
