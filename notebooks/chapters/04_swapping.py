@@ -153,7 +153,9 @@ digitised from a published figure; where a model here has as many layers. *No ru
 real.show_figure(released, figures_swapping.weights_beside_study, "fig-swapping-real-weights", caption)
 
 # %% tags=["hide-input"]
-real.show_numbers(released, real.depth_table)
+from memloc.publishing.tabulate_depth import depth_table
+
+real.show_numbers(released, depth_table)
 
 # %% [markdown]
 # Models with different numbers of layers can be compared along their attainable ranges: a *depth* of 0 is memory

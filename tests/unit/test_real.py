@@ -16,7 +16,7 @@ from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId
 from memloc.profiles import load_profile
-from memloc.publishing import figures_swapping, real
+from memloc.publishing import figures_swapping, real, tabulate_depth
 from memloc.publishing.chapters import package_digest
 from memloc.publishing.reading import ReleasedStudy, Swapping
 from memloc.released import Release
@@ -41,7 +41,10 @@ def outcomes(model: str, layer: int) -> pd.DataFrame:
 @pytest.fixture
 def released() -> Swapping:
     """Of MiniLM on TREC, one seed of two memorised, in layer 1; e5 on SST-2 memorised in its last layer."""
-    manifest = {"cells": [c._asdict() for c in CELLS], "missing": [c._asdict() for c in MISSING]}
+    manifest = {
+        "cells": [c._asdict() for c in CELLS],
+        "missing": [{**c._asdict(), "lacks": ["probing"]} for c in MISSING],
+    }
     study = ReleasedStudy(Release(load_profile("small"), manifest, {}), "results/small")
     status = pd.DataFrame([{**c._asdict(), "memorised": c.seed == 1, "learnt": True} for c in CELLS])
     places = {
@@ -52,10 +55,12 @@ def released() -> Swapping:
 
 
 def test_facts_say_what_is_in_it_and_what_is_not(released: Swapping) -> None:
-    assert real.run_facts(released)["real"].endswith("3 of 4 cells are in it.")
+    assert real.run_facts(released)["real"].endswith(
+        "in it. Not finished: rte, MiniLM (6 layers) (seed 1), without probing."
+    )
     told = real.about(released).set_index("the released run")[""]
     assert told["cells"].startswith("trec, MiniLM (6 layers) (seeds 1 and 2); sst2, e5-small")
-    assert told["not finished when it was released"] == "rte, MiniLM (6 layers) (seed 1)"
+    assert told["not finished when it was released"] == "rte, MiniLM (6 layers) (seed 1), without probing"
     assert told["left out, labels not memorised"] == "1"
     assert told["shown but not counted, task not learnt"] == "0"
     assert told["training rows"] == "at most 500 a task"
@@ -66,7 +71,7 @@ def test_facts_say_what_is_in_it_and_what_is_not(released: Swapping) -> None:
 
 
 def test_depth_is_rescaled_to_the_attainable_range(released: Swapping) -> None:
-    table = real.depth_table(released).set_index("task")
+    table = tabulate_depth.depth_table(released).set_index("task")
     assert table.loc["trec", "depth, 0 to 1 [95 %]"] == "0.00 [0.00, 0.00]"
     assert table.loc["sst2", "depth, 0 to 1 [95 %]"] == "1.00 [1.00, 1.00]"
     # BERT has 12 layers, whose attainable range is 4.29 to 8.71
@@ -75,17 +80,17 @@ def test_depth_is_rescaled_to_the_attainable_range(released: Swapping) -> None:
 
 
 def test_words_compare_only_what_counts(released: Swapping) -> None:
-    told = real.beside_study(released)
+    told = tabulate_depth.beside_study(released)
     assert "MiniLM (6 layers) lies nearer to the first layers for trec" in told
     assert "e5-small (12 layers) lies nearer to the last layers for sst2" in told
     place = released.places["trec", "minilm-l6"]
     middle = sum(place.bounds) / 2
     wide = dataclasses.replace(place.mcog, value=np.array(middle), low=np.array(middle - 1), high=np.array(middle + 1))
     places = {("trec", "minilm-l6"): dataclasses.replace(place, mcog=wide)}
-    unsure = real.beside_study(dataclasses.replace(released, places=places))
+    unsure = tabulate_depth.beside_study(dataclasses.replace(released, places=places))
     assert unsure == "MiniLM (6 layers) cannot be told apart from it for trec"
     not_learnt = dataclasses.replace(released, status=released.status.assign(learnt=False))
-    assert real.beside_study(not_learnt).startswith("no combination here counts")
+    assert tabulate_depth.beside_study(not_learnt).startswith("no combination here counts")
 
 
 def test_figures_star_the_study_and_name_what_was_not_run(released: Swapping) -> None:
@@ -104,7 +109,7 @@ def test_a_book_without_a_released_run_says_so(tmp_path: Path, monkeypatch: pyte
     assert real.open_training() is None
     assert real.run_facts(None) == {"real": real.ABSENT}
     assert real.show_figure(None, figures_swapping.centres, "fig-a", "caption") is None
-    assert real.show_numbers(None, real.depth_table) is None
+    assert real.show_numbers(None, tabulate_depth.depth_table) is None
     (tmp_path / "results" / "small").mkdir(parents=True)
     with pytest.raises(MemlocError, match="released run"):
         real.open_swapping()

@@ -13,8 +13,8 @@ from memloc.publishing.figures import SMALL, WIDTH, Drawn, grid, legend_above, m
 from memloc.publishing.figures_panels import NOT_MEMORISED, NOT_RUN
 from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading_maps import Mapped
-from memloc.publishing.real import depth
 from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, MARKERS, PALETTE, sort_models, sort_tasks
+from memloc.publishing.tabulate_depth import depth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,14 +8,12 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from memloc.analysis.intervals import Interval
-from memloc.analysis.layers import relative_depth
-from memloc.analysis.study import Published, published
+from memloc.analysis.study import published
 from memloc.claims import load_claims
 from memloc.config import TrainConfig
 from memloc.pipeline import CellId
 from memloc.publishing.facts import where
-from memloc.publishing.figures import Drawn, listed, model_title
+from memloc.publishing.figures import Drawn, listed
 from memloc.publishing.reading import (
     CELL,
     AnyStudy,
@@ -31,6 +29,7 @@ from memloc.publishing.reading_maps import Mapped, read_maps
 from memloc.publishing.reading_techniques import WEIGHING, Beside, Told, asked_for, read_beside, read_told
 from memloc.publishing.style import show
 from memloc.publishing.tabulate import show_table
+from memloc.publishing.tabulate_depth import beside_study
 
 T = TypeVar("T", Training, Swapping, Told, Beside, Known, Mapped)
 Shown = Training | Swapping | Told | Beside | Known | Mapped
@@ -129,7 +128,8 @@ def run_facts(data: Shown | None, technique: str = "") -> dict[str, str]:
     if data is None:
         return {"real": LACKS.format(what=technique) if technique and any(map(open_release, RELEASES)) else ABSENT}
     cells, missing = len(data.status), len(_missing(data))
-    return {"real": f"{data.study.origin} {cells} of {cells + missing} cells are in it."}
+    words = f"{data.study.origin} {cells} of {cells + missing} cells are in it."
+    return {"real": words + (f" Not finished: {_unfinished(data)}." if missing else "")}
 
 
 def beside_facts(data: Beside | None) -> dict[str, str]:
@@ -149,7 +149,7 @@ def about(data: Shown) -> pd.DataFrame:
         "profile": f"{profile.name}: {data.study.origin}",
         "training rows": f"at most {profile.data.cap} a task" if profile.data.cap else "all",
         "cells": _by_place([CellId(*cell) for cell in status[CELL].itertuples(index=False)]),
-        "not finished when it was released": _by_place(_missing(data)) or "none",
+        "not finished when it was released": _unfinished(data) or "none",
         "left out, labels not memorised": str(len(status) - len(kept)),
         "shown but not counted, task not learnt": str(int((~kept["learnt"]).sum())),
         "not as in the study": _settings(data.study) or "nothing",
@@ -165,6 +165,15 @@ def about(data: Shown) -> pd.DataFrame:
 
 def _missing(data: Shown) -> list[CellId]:
     return data.study.release.missing if isinstance(data.study, ReleasedStudy) else []
+
+
+def _unfinished(data: Shown) -> str:
+    """The cells that are missing and what each of them lacks: one technique is enough for a cell to be left out."""
+    lacking: dict[str, list[CellId]] = {}
+    entries = data.study.release.manifest["missing"] if isinstance(data.study, ReleasedStudy) else []
+    for cell, entry in zip(_missing(data), entries, strict=True):
+        lacking.setdefault(listed(entry.get("lacks", [])), []).append(cell)
+    return "; ".join(_by_place(cells) + (f", without {what}" if what else "") for what, cells in lacking.items())
 
 
 def _settings(study: AnyStudy) -> str:
@@ -193,62 +202,3 @@ def _by_place(cells: list[CellId]) -> str:
         for place, own in seeds.items()
     ]
     return "; ".join(told)
-
-
-def depth(interval: Interval, bounds: tuple[float, float]) -> Interval:
-    """An M-CoG with its interval along the attainable range: 0 is memory in the first layer, 1 in the last."""
-    return Interval(*(relative_depth(value, bounds) for value in (interval.value, interval.low, interval.high)))
-
-
-def study_depth(told: Published[float], task: str) -> tuple[float, float]:
-    """The study's M-CoG of a task along its model's attainable range, and how exactly it is known."""
-    from memloc.analysis.layers import attainable_range
-    from memloc.techniques.swapping import windows
-
-    low, high = attainable_range(windows(told.layers), told.layers)
-    return float(relative_depth(told.tasks[task], (low, high))), told.tolerance / (high - low)
-
-
-def depth_table(swapping: Swapping) -> pd.DataFrame:
-    """Where each task and model memorises, in layers and along the attainable range, beside the study's BERT."""
-    told, rows = published(), []
-    for task, model in swapping.all_places:
-        row = {"task": task, "model": model_title(model), "status": "not memorised"}
-        if place := swapping.places.get((task, model)):
-            mcog, along = place.mcog, depth(place.mcog, place.bounds)
-            row |= {
-                "status": "" if (task, model) in swapping.counted else "not learnt",
-                "seeds": str(place.seeds),
-                "noisy examples": str(place.noisy),
-                "M-CoG [95 %]": f"{mcog.value:.2f} [{mcog.low:.2f}, {mcog.high:.2f}]",
-                "attainable": f"{place.bounds[0]:.2f} to {place.bounds[1]:.2f}",
-                "depth, 0 to 1 [95 %]": f"{along.value:.2f} [{along.low:.2f}, {along.high:.2f}]",
-                "interval over": place.unit,
-            }
-        if task in told.tasks:
-            value, tolerance = study_depth(told, task)
-            row |= {f"{told.title}, 0 to 1": f"{value:.2f} ± {tolerance:.3f}", "its M-CoG": f"{told.tasks[task]:.2f}"}
-        rows.append(row)
-    table = pd.DataFrame(rows).fillna("")
-    first = [c for c in ("task", "model", "status", "depth, 0 to 1 [95 %]", f"{told.title}, 0 to 1") if c in table]
-    return table[[*first, *(c for c in table if c not in first)]]  # wide tables scroll: what is compared comes first
-
-
-def beside_study(swapping: Swapping) -> str:
-    """How the released run's depths lie to those of the study's BERT, in words, where there is something to compare."""
-    told, parts = published(), []
-    for model in swapping.study.profile.models:
-        tasks = [task for task, of in swapping.counted if of == model and task in told.tasks]
-        sides = [_side(swapping, task, model, told) for task in tasks]
-        if sides:
-            names = {side: [t for t, s in zip(tasks, sides, strict=True) if s == side] for side in sorted(set(sides))}
-            parts.append(f"{model_title(model)} {'; '.join(f'{side} for {listed(t)}' for side, t in names.items())}")
-    return ". ".join(parts) or "no combination here counts that can be compared"
-
-
-def _side(swapping: Swapping, task: str, model: str, told: Published[float]) -> str:
-    place = swapping.places[task, model]
-    along, (value, tolerance) = depth(place.mcog, place.bounds), study_depth(told, task)
-    if along.high < value - tolerance:
-        return "lies nearer to the first layers"
-    return "lies nearer to the last layers" if along.low > value + tolerance else "cannot be told apart from it"
