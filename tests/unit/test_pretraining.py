@@ -22,7 +22,7 @@ from memloc.pretraining.budget import Budget
 from memloc.pretraining.loop import Engine, Pretrainer
 from memloc.pretraining.objectives import Blocks, as_rows, ask, backward, mask_tokens
 from memloc.pretraining.saving import write_model
-from memloc.pretraining.shapes import FAMILIES, Shape, attend_in_fp32, build
+from memloc.pretraining.shapes import FAMILIES, Shape, build
 from memloc.pretraining.tokens import END, FIRST_WORD, MASK, START
 
 MICRO = Shape(layers=2, hidden=16, heads=2, vocabulary=300)
@@ -116,16 +116,6 @@ def test_all_families_have_one_shape_and_leave_the_random_state() -> None:
     assert torch.equal(before, torch.get_rng_state())
     assert max(sizes) * 2 < 10e6
     assert max(sizes) < 1.05 * min(sizes)
-
-
-def test_attention_in_fp32_is_the_same_attention() -> None:
-    rows = as_rows(ids(512).astype(np.int64))
-    model = build("gpt_neox", MICRO, 1).eval()
-    before = model(input_ids=rows).logits
-    attend_in_fp32(model)
-    assert torch.allclose(model(input_ids=rows).logits, before, atol=1e-6)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.allclose(model(input_ids=rows).logits.float(), before, atol=0.02)
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt_neo"])

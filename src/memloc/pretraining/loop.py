@@ -21,8 +21,9 @@ from tqdm import tqdm
 from memloc import tables
 from memloc.errors import MemlocError
 from memloc.pretraining.budget import Budget
+from memloc.pretraining.fast import compute_in_half
 from memloc.pretraining.objectives import ROW, Blocks, as_rows, ask, backward, loss_sum
-from memloc.pretraining.shapes import Shape, attend_in_fp32, build, is_masked
+from memloc.pretraining.shapes import Shape, build, is_masked
 from memloc.pretraining.tokens import LONGEST_ROW
 from memloc.training.batches import derived_seed
 from memloc.training.points import load_point, save_point
@@ -79,7 +80,7 @@ class Pretrainer:
         self.held_out = as_rows(np.asarray(held_out[:used]).astype(np.int64), ROW)
         self.model = build(family, shape, seed).to(self.device)
         if self.engine.half and self.device.type == "cpu":
-            attend_in_fp32(self.model)
+            compute_in_half(self.model)
         backbone: Any = self.model.base_model
         self.backbone: Any = torch.compile(backbone) if self.engine.compiled else backbone
         self.optimizer = torch.optim.AdamW(self._groups(), lr=budget.rate, betas=(0.9, 0.98), fused=True)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from memloc.errors import unknown_name
 from memloc.pretraining.tokens import END, LONGEST_ROW, PAD, START, VOCABULARY
 from memloc.training.batches import derived_seed
 
-IN_FP32 = "sdpa_in_fp32"
 FAMILIES = ("bert", "opt", "gpt_neo", "gpt_neox")
 
 
@@ -73,27 +72,3 @@ def build(family: str, shape: Shape, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed("pretraining weights", seed))
         return kind.from_config(config_of(family, shape)).train()
-
-
-def attend_in_fp32(model: nn.Module) -> None:
-    """Let the fused attention of a model run in fp32 inside bf16 autocast.
-
-    On a CPU its bf16 backward pass takes four times as long as the fp32 one, more than all products of a 128-wide layer
-    save by bf16. GPT-Neo, which has no fused attention, computes its scores in fp32 anyway.
-    """
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
-    from transformers.masking_utils import sdpa_mask
-
-    def attention(
-        module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **options: Any
-    ) -> tuple[Tensor, None]:
-        with torch.autocast(query.device.type, enabled=False):
-            states, _ = sdpa_attention_forward(module, query.float(), key.float(), value.float(), mask, **options)
-        return states.to(query.dtype), None
-
-    config: Any = model.config
-    if config._attn_implementation == "sdpa":
-        AttentionInterface.register(IN_FP32, attention)
-        AttentionMaskInterface.register(IN_FP32, sdpa_mask)
-        model.set_attn_implementation(IN_FP32)  # type: ignore[operator]
