@@ -73,7 +73,7 @@ tabulate.show_table(given, by_hand)
 # %% tags=["hide-input"]
 drawn = figures_maps.memorisation_maps(mapped)
 caption = f"""Mean probability of the given label by models that were trained on an example against models that were
-not. A mark stands for the examples around it and grows with their share of the group, up to a tenth of it.
+not. A mark stands for the examples around it, and its area grows with their share of the group.
 {study.made("made-maps")}"""
 show(drawn.figure, "fig-maps-map", caption, alt=drawn.alt)
 

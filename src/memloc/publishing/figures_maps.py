@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BINS = 10  # a side of the map: a mark stands for all examples of its square
-LARGEST = 55.0  # points^2 of the mark that holds a tenth of its group or more
+SMALLEST, LARGEST = 4.0, 110.0  # points^2 of a mark that holds next to none, and all, of its group
 LOOKS = {"clean": "o", "noisy": "s"}
 
 
@@ -46,7 +46,7 @@ def memorisation_maps(mapped: Mapped) -> Drawn:
         for group, marker in LOOKS.items():  # for the legend, of one size whatever the first panel holds
             first.scatter([], [], s=30, marker=marker, color=GROUP_COLOURS[group], alpha=0.7, label=group)
         legend_above(figure, first, 2)
-    name_axes(figure, "by models not trained on it", "by models trained on it")
+    name_axes(figure, "probability by models not trained on it", "probability by models trained on it")
     words = "Maps, a row a task and a column a model. Across: probability of the given label by models that were not "
     words += "trained on an example; up: by models that were. Marks grow with the number of examples. Mean distance "
     told = [f"{group} examples {span(values)}" for group, values in gaps.items() if values]
@@ -63,7 +63,7 @@ def _bubbles(panel: Axes, frame: pd.DataFrame, group: str, marker: str) -> None:
     across, up = np.nonzero(counts)
     middle = (edges[:-1] + edges[1:]) / 2
     share = counts[across, up] / len(known)
-    area = LARGEST * np.minimum(1, share / 0.1) + 1.5
+    area = SMALLEST + (LARGEST - SMALLEST) * share
     panel.scatter(middle[across], middle[up], s=area, marker=marker, color=GROUP_COLOURS[group], alpha=0.6, linewidth=0)
 
 

@@ -29,7 +29,7 @@ def map_table(mapped: Mapped) -> pd.DataFrame:
             frame, score = mapped.maps[place], mapped.mean(place, "generalisation", "clean")
             row |= {
                 "models in, out": f"{frame['models_in'].mean():.1f}, {frame['models_out'].mean():.1f}",
-                "generalisation score [95 %]": f"{score.value:.2f} [{score.low:.2f}, {score.high:.2f}]",
+                "generalisation score [95 %]": str(score),
                 "median": number(float(frame.loc[frame["group"] == "clean", "generalisation"].median())),
                 "all examples": number(float(frame["generalisation"].mean())),
             }
