@@ -54,28 +54,29 @@ def compare(sides: Sides, device: torch.device, repeats: int = 3) -> Measured:
         for name, run in (("plain", sides.plain), ("ours", sides.ours)):
             results.pop(name, None)
             gc.collect()
-            before = _start_memory(device)
+            before = start_memory(device)
             began = time.perf_counter()
             results[name] = run()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             times[name].append(time.perf_counter() - began)
-            peaks[name] = max(peaks.get(name, 0.0), (_peak_memory(device) - before) / 1e6)
+            peaks[name] = max(peaks.get(name, 0.0), (peak_memory(device) - before) / 1e6)
     difference = sides.difference(results["plain"], results["ours"])
     return Measured(min(times["plain"]), min(times["ours"]), peaks["plain"], peaks["ours"], difference, repeats)
 
 
-def _start_memory(device: torch.device) -> float:
+def start_memory(device: torch.device) -> float:
     """Bytes in use now; what is counted as peak starts anew."""
     if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
+        torch.cuda.resetpeak_memory_stats(device)
         return float(torch.cuda.memory_allocated(device))
     with suppress(OSError):  # Linux: the high-water mark of this process
         Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS")
 
 
-def _peak_memory(device: torch.device) -> float:
+def peak_memory(device: torch.device) -> float:
+    """The most bytes in use since `start_memory`."""
     return float(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else _status("VmHWM")
 
 

@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> pd.DataFrame:
                 "hidden": int(world.perturbed.backbone.config.hidden_size),  # type: ignore[union-attr]
                 "classes": world.classes,
                 "threads": given.threads,
-                "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+                "device": device_name(device),
                 "plain_seconds": measured.plain_seconds,
                 "ours_seconds": measured.ours_seconds,
                 "ratio": measured.ratio,
@@ -82,16 +82,22 @@ def main(arguments: list[str] | None = None) -> pd.DataFrame:
         )
     table = pd.DataFrame(found)
     if given.out:
-        given.out.mkdir(parents=True, exist_ok=True)
-        path = given.out / "benchmarks.parquet"
-        old = [pd.read_parquet(path)] if path.exists() else []
-        pd.concat([*old, table], ignore_index=True).to_parquet(path.with_suffix(".tmp"), index=False)
-        os.replace(path.with_suffix(".tmp"), path)
+        add_to_table(table, given.out / "benchmarks.parquet")
     return table
 
 
-def _processor() -> str:
-    """The processor's name, as Linux tells it."""
+def add_to_table(table: pd.DataFrame, path: Path) -> None:
+    """Append rows to a parquet file, which is whole at any time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    old = [pd.read_parquet(path)] if path.exists() else []
+    pd.concat([*old, table], ignore_index=True).to_parquet(path.with_suffix(".tmp"), index=False)
+    os.replace(path.with_suffix(".tmp"), path)
+
+
+def device_name(device: torch.device) -> str:
+    """The GPU's name, or the processor's as Linux tells it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))

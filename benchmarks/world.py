@@ -72,7 +72,7 @@ def build(shape: Shape, device: torch.device, data_dir: Path | None = None) -> W
     if shape.layers:
         del start.backbone.get_submodule(start.family.layers)[shape.layers :]  # type: ignore[operator]
     start = start.to(device)
-    arms = [_changed(start, name) for name in ("perturbed", "normal", "frozen")]
+    arms = [changed(start, name) for name in ("perturbed", "normal", "frozen")]
     return World(arms[0], arms[1], start, arms[2], data, classes, device)
 
 
@@ -87,10 +87,11 @@ def _sample(data: Encoded, rows: int, classes: int) -> Encoded:
 
 
 @torch.no_grad()
-def _changed(start: Classifier, name: str) -> Classifier:
+def changed(start: Classifier, name: str) -> Classifier:
+    """A copy of the start as an arm: with seeded noise in its layers, except for the frozen and the untrained arm."""
     model = start.twin()
     generator = torch.Generator().manual_seed(derived_seed("benchmark", name))
-    for number in range(1, model.num_layers + 1) if name != "frozen" else ():
+    for number in range(1, model.num_layers + 1) if name not in ("frozen", "pretrained") else ():
         for parameter in model.layer(number).parameters():
             noise = torch.randn(parameter.shape, generator=generator).to(parameter)
             parameter.add_(noise * NOISE)
