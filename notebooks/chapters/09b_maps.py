@@ -39,14 +39,18 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # $i$, and $S_m$ the half it was trained on. Then
 #
 # $$
-# \mathrm{mem}(i) = \operatorname*{mean}_{m:\, i \in S_m} p_m(i), \qquad
-# \mathrm{gen}(i) = \operatorname*{mean}_{m:\, i \notin S_m} p_m(i), \qquad
-# \mathrm{cf}(i) = \max\bigl(0,\ \mathrm{mem}(i) - \mathrm{gen}(i)\bigr) .
+# \begin{aligned}
+# \mathrm{mem}(i) &= \operatorname*{mean}_{m:\, i \in S_m} p_m(i), \qquad
+# \mathrm{gen}(i) = \operatorname*{mean}_{m:\, i \notin S_m} p_m(i), \\
+# \mathrm{cf}(i) &= \max\bigl(0,\ \mathrm{mem}(i) - \mathrm{gen}(i)\bigr) .
+# \end{aligned}
 # $$
 #
 # $\mathrm{cf}$ is counterfactual memorisation: what having seen the example is worth. The **generalisation score** of a
 # task is the mean of $\mathrm{gen}$ over its clean examples. How the original study made one number of a task is not
-# published; the table below therefore has the median, and the mean over all examples, beside it.
+# published; the table below therefore has the median, and the mean over all examples, beside it. The study trained
+# thirty models; small profiles have fewer, whose halves come in pairs of complements, so that every example is seen by
+# half of the models.
 #
 # ## By hand
 #
@@ -105,8 +109,8 @@ tabulate.show_table(tabulate_maps.relation_table(mapped))
 # share a task's texts and its wrong labels, so the unit is the task: the interval draws whole tasks, and $p$ is the
 # share of orders of the tasks whose correlation is as far from 0 or further. The column *orders* is how many of them
 # were counted: three tasks have six, so that no $p$ below a third can come about, and four have 24. The study's numbers
-# are of twelve tasks and four models; its M-CoG is the mean of four techniques. The *validation score* is the macro-F1
-# of the perturbed model on held-out examples, rescaled so that 0 is chance and 1 is perfect.
+# are of 48 points, twelve tasks and four models; its M-CoG is the mean of four techniques. The *validation score* is
+# the macro-F1 of the perturbed model on held-out examples, rescaled so that 0 is chance and 1 is perfect.
 #
 # ## On real data
 #

@@ -27,24 +27,29 @@ def map_table(mapped: Mapped) -> pd.DataFrame:
         row = start(mapped, place)
         if place in mapped.maps:
             frame, score = mapped.maps[place], mapped.mean(place, "generalisation", "clean")
-            row |= {
-                "models in, out": f"{frame['models_in'].mean():.1f}, {frame['models_out'].mean():.1f}",
-                "generalisation score [95 %]": str(score),
-                "median": number(float(frame.loc[frame["group"] == "clean", "generalisation"].median())),
-                "all examples": number(float(frame["generalisation"].mean())),
-            }
+            row["generalisation score [95 %]"] = str(score)
             for group in ("clean", "noisy"):
                 values = [float(mapped.mean(place, name, group).value) for name in ("memorisation", "generalisation")]
                 row[f"{group}: in, out"] = ", ".join(number(value) for value in values)
                 row[f"{group}: counterfactual"] = number(float(mapped.mean(place, "counterfactual", group).value))
+            row |= {
+                "score as a median": number(float(frame.loc[frame["group"] == "clean", "generalisation"].median())),
+                "score of all examples": number(float(frame["generalisation"].mean())),
+                "models in, out": f"{frame['models_in'].mean():.1f}, {frame['models_out'].mean():.1f}",
+            }
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
 
 
 def relation_table(mapped: Mapped) -> pd.DataFrame:
-    """Spearman's correlation of every depth with every score, beside the study's; over all models and in each."""
-    rows = []
-    for found in mapped.relation.to_dict("records"):
+    """Spearman's correlation of every depth with every score, beside the study's; over all models and in each.
+
+    A model has rows where it has points enough to correlate, and where there is more than one.
+    """
+    relation, rows = mapped.relation, []
+    several = relation["model"].nunique() > 2  # with "all"
+    shown = relation[(relation["model"] == ALL) | (relation["value"].notna() & several)]
+    for found in shown.to_dict("records"):
         enough = found["tasks"] >= LEAST
         model = "all" if found["model"] == ALL else model_title(found["model"])
         low, high = number(found["low"]), number(found["high"])
@@ -54,12 +59,12 @@ def relation_table(mapped: Mapped) -> pd.DataFrame:
                 "with": SCORES[found["score"]],
                 "models": model,
                 "rho": number(found["value"]),
+                "study": _study(found["metric"], found["score"], found["model"]),
                 "95 % over tasks": f"[{low}, {high}]" if enough and DASH not in (low, high) else DASH,
                 "p": f"{found['p_value']:.3f}" if enough and np.isfinite(found["p_value"]) else DASH,
                 "orders": int(found["arrangements"]),
                 "points": int(found["n"]),
                 "tasks": int(found["tasks"]),
-                "study, 48 points": _study(found["metric"], found["score"], found["model"]),
             }
         )
     return pd.DataFrame(rows) if rows else pd.DataFrame({"depth and generalisation": ["nothing to correlate"]})
