@@ -45,11 +45,23 @@ Markdown(tabulate_speed.told(measured))
 tabulate.show_table(tabulate_speed.speed_table(measured))
 
 # %% [markdown]
+# ## Memory on many long examples
+#
+# Working memory must not grow with the number of windows or probes. Here each technique ran in a process of its own
+# on random weights and random texts of one length. What is counted is the peak above a process that holds the examples
+# and one untrained model: it includes the copies of the arms that the technique loads. Runs that take hours were
+# stopped early; the largest batches and all that is kept from start to end come first.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_speed.memory_table(tabulate_speed.read_memory()))
+
+# %% [markdown]
 # To measure on your own machine:
 #
 # ```
 # python -m benchmarks.run --model tiny-bert --rows 200,400,800
 # python -m benchmarks.run --techniques swapping --layers 2,4,6 --classes 2,6 --out results/benchmarks
+# python -m benchmarks.memory --rows 10000 --tokens 64 --seconds 300
 # ```
 #
 # Rows, layers and classes may be lists, so that growth with each is seen.

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from benchmarks import memory
 from benchmarks.run import main
 
 from memloc.errors import MemlocError
-from memloc.publishing.tabulate_speed import read_benchmarks, speed_table, told
+from memloc.publishing.tabulate_speed import memory_table, read_benchmarks, read_memory, speed_table, told
 
 
 def test_what_the_benchmarks_write_is_what_the_book_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +38,22 @@ def test_a_table_of_other_columns_is_refused(tmp_path: Path) -> None:
     pd.DataFrame({"technique": ["swapping"]}).to_parquet(tmp_path / "x.parquet")
     with pytest.raises(MemlocError, match=r"columns of x.parquet"):
         read_benchmarks(tmp_path / "x.parquet")
+
+
+def test_memory_is_measured_in_processes_of_their_own_and_shown(tmp_path: Path) -> None:
+    small = "--layers 2 --hidden 32 --rows 400 --tokens 8 --device cpu --techniques gradients,centroids"
+    memory.main([*small.split(), "--out", str(tmp_path)])
+    found = read_memory(tmp_path / "memory.parquet")
+    assert found["technique"].tolist() == ["gradients", "centroids"]
+    assert found["finished"].all()
+    assert (found["megabytes"] > found["model_mb"]).all()  # an arm is a copy
+    assert memory_table(found)["examples"].tolist() == ["400 of 8 tokens, 6 classes"] * 2
+    assert memory_table(read_memory(tmp_path / "none.parquet")).empty
+
+
+def test_memory_of_a_run_that_takes_too_long_is_that_so_far(tmp_path: Path) -> None:
+    memory.main(
+        ["--layers", "2", "--hidden", "32", "--rows", "400", "--seconds", "0.5", "--techniques", "probing", "--out"]
+        + [str(tmp_path)]
+    )
+    assert not read_memory(tmp_path / "memory.parquet")["finished"].any()

@@ -10,10 +10,14 @@ from memloc.errors import MemlocError
 from memloc.publishing import project_root
 from memloc.publishing.figures import listed
 
-FILE = "results/benchmarks/benchmarks.parquet"
+FOLDER = "results/benchmarks"
 COLUMNS = (
     *("technique", "model", "task", "source", "rows", "tokens", "layers", "hidden", "classes", "threads", "device"),
     *("plain_seconds", "ours_seconds", "ratio", "plain_mb", "ours_mb", "difference", "repeats", "torch"),
+)
+MEMORY_COLUMNS = (
+    *("technique", "family", "rows", "tokens", "layers", "hidden", "classes", "threads", "device"),
+    *("model_mb", "megabytes", "seconds", "finished"),
 )
 
 
@@ -23,12 +27,20 @@ def read_benchmarks(path: Path | None = None) -> pd.DataFrame:
     Raises:
         MemlocError: if it has other columns.
     """
-    path = path or project_root() / FILE
+    return _read(path or project_root() / FOLDER / "benchmarks.parquet", COLUMNS)
+
+
+def read_memory(path: Path | None = None) -> pd.DataFrame:
+    """The table that ``python -m benchmarks.memory --out`` wrote, as `read_benchmarks`."""
+    return _read(path or project_root() / FOLDER / "memory.parquet", MEMORY_COLUMNS)
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=list(columns))
     frame = pd.read_parquet(path)
-    if tuple(frame.columns) != COLUMNS:
-        raise MemlocError(f"columns of {path.name}", list(frame.columns), ", ".join(COLUMNS))
+    if tuple(frame.columns) != columns:
+        raise MemlocError(f"columns of {path.name}", list(frame.columns), ", ".join(columns))
     return frame
 
 
@@ -63,5 +75,21 @@ def speed_table(measured: pd.DataFrame) -> pd.DataFrame:
             "on": row["device"],
         }
         for row in measured.sort_values(["technique", "hidden", "rows", "classes"]).to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+def memory_table(measured: pd.DataFrame) -> pd.DataFrame:
+    """One row a technique: peak memory beside one model's."""
+    rows = [
+        {
+            "technique": row["technique"],
+            "model": f"{row['family']} ({row['layers']} x {row['hidden']}), {row['model_mb']:.0f} MB",
+            "examples": f"{row['rows']} of {row['tokens']} tokens, {row['classes']} classes",
+            "peak above the start": f"{row['megabytes']:.0f} MB",
+            "measured for": f"{row['seconds']:.0f} s{'' if row['finished'] else ', then stopped'}",
+            "on": row["device"],
+        }
+        for row in measured.sort_values("technique").to_dict("records")
     ]
     return pd.DataFrame(rows)
