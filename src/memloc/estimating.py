@@ -12,7 +12,7 @@ from memloc.arms import ARMS, CONTROL_ARMS, arm_of, followed
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
 from memloc.running import tell
-from memloc.techniques.base import get_technique
+from memloc.techniques.base import get_technique, settings_of
 
 STEPS = 3  # timed steps, after one that warms up
 
@@ -31,8 +31,9 @@ class Estimate:
 def estimate(experiment: Experiment, say: Callable[[str], None] = tell) -> list[Estimate]:
     """Time real training and evaluation steps for every (task, model) of the profile.
 
-    Hours are an upper bound where the profile stops early: they assume that every epoch is run. Nothing is trained to
-    the end and no checkpoint is stored; data sets are, since every run needs them.
+    Hours are those of training, swapping and maps, the other techniques come on top; of training they are an upper
+    bound where the profile stops early, for they assume that every epoch is run. Nothing is trained to the end and no
+    checkpoint is stored; data sets are, since every run needs them.
 
     Args:
         experiment: the profile on this machine.
@@ -75,8 +76,17 @@ def _one(experiment: Experiment, task: str, model_name: str) -> Estimate:
     engine = layers + layers * (layers + 1) / 2 + (layers - 1) * layers * (layers + 1) / 6
     found = sum("swapping" in experiment.techniques(setting) for cell in cells for setting in experiment.settings(cell))
     swapping = forward * train.lengths.sum() * engine / layers * found
+    maps = _ensembles(experiment, per_token, forward) * train.lengths.sum() * len(cells)
     bytes_ = sum(t.nbytes for t in model.part_state(parts).values()) * 2 * len(arms)
-    return Estimate(task, model_name, (training + swapping) / 3600, bytes_ / 1e9, float(train.lengths.mean()))
+    return Estimate(task, model_name, (training + swapping + maps) / 3600, bytes_ / 1e9, float(train.lengths.mean()))
+
+
+def _ensembles(experiment: Experiment, per_token: float, forward: float) -> float:
+    """Seconds per token of the training set that a cell's half-data ensemble takes, one member after the other."""
+    if "maps" not in experiment.profile.techniques:
+        return 0.0
+    settings = settings_of(get_technique("maps"), experiment.profile.techniques["maps"])
+    return float(settings["members"] * (settings["epochs"] * settings["share"] * per_token + forward))
 
 
 def wanted_arms(experiment: Experiment, cell: CellId) -> list[str]:

@@ -15,6 +15,7 @@ from tiny import CLASSES, OWN, classifier, encoded, profile, spec
 from memloc import tables
 from memloc.config import TrainConfig
 from memloc.errors import MemlocError
+from memloc.estimating import estimate
 from memloc.models.classifier import build_classifier
 from memloc.pipeline import CellId, Experiment
 from memloc.store import Store
@@ -218,3 +219,11 @@ def test_through_the_pipeline_the_key_names_data_and_model(tmp_path: Path) -> No
     assert experiment(training={**OWN["training"], "epochs": 9}).technique_config(where, "maps") == key
     assert experiment(data={**OWN["data"], "cap": 30}).technique_config(where, "maps") != key
     assert experiment(training={**OWN["training"], "max_length": 16}).technique_config(where, "maps") != key
+
+
+def test_estimates_count_the_members(tmp_path: Path) -> None:
+    few, many = (
+        Experiment(profile(techniques={"maps": {"members": count}}), Store(tmp_path), "cpu") for count in (1, 2000)
+    )
+    (short,), (long,) = (estimate(made, lambda _: None) for made in (few, many))
+    assert long.hours > 20 * short.hours
