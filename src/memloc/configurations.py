@@ -15,6 +15,7 @@ from memloc.config import config_key
 from memloc.data.catalogue import get_task
 from memloc.data.prepare import load_raw
 from memloc.errors import MemlocError
+from memloc.memory import HALVED
 from memloc.models.catalogue import get_model, model_config
 from memloc.profiles import Profile
 from memloc.profiles.control import Control
@@ -119,10 +120,12 @@ class Configurations:
         from memloc.techniques.base import get_technique, settings_of
 
         technique = get_technique(name)
+        at_once = {key: value for key, value in technique.defaults.items() if key in HALVED}
         config: dict[str, Any] = {
             "technique": name,
             "version": technique.version,
-            "settings": settings_of(technique, self.profile.techniques.get(name)),
+            # how much runs at once changes no result: whatever is asked for, and had, the key holds the default
+            "settings": settings_of(technique, self.profile.techniques.get(name)) | at_once,
             "arms": {
                 arm: self.checkpoint_config(cell, arm_of(setting, arm))
                 for arm in (*technique.arms, *technique.optional)

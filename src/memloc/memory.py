@@ -1,14 +1,15 @@
 """Memory: what a forward pass keeps; and where it runs out, halve what runs at once and go on, saying so.
 
 Only settings that change no result are halved: ``tokens`` of a batch where nothing learns. A batch size at which
-something learns is part of the method and stays.
+something learns is part of the method and stays: there an error says what to lower.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memloc.errors import MemlocError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HALVED = ("tokens", "megabytes")
+HALVED = ("tokens", "megabytes")  # settings of techniques that say how much runs at once, and nothing else
 LEAST = 16
 SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC")
 
@@ -59,7 +60,7 @@ def with_less(
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            reason = str(error).strip().partition("\n")[0][:120] or "MemoryError"
+            reason = _reason(error)
         # out of the block above, so that no traceback holds the tensors of the failed attempt
         name = next((n for n in HALVED if n in now and now[n] // 2 >= LEAST), None)
         if name is None:
@@ -67,6 +68,29 @@ def with_less(
         now[name] //= 2
         say(f"{what} ran out of memory; trying again with {name} {now[name]} instead of {now[name] * 2}")
         free()
+
+
+@contextmanager
+def told_what_to_lower(what: str, lower: str) -> Iterator[None]:
+    """Around training: where memory does not suffice, an error that says what to lower; nothing is lowered here.
+
+    Args:
+        lower: names of the settings, as whoever reads the message can change them.
+
+    Raises:
+        MemlocError: instead of the error of a lack of memory; other errors pass.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        wanted = f"a device with more memory, or a lower {lower}, which makes another run of it: results depend on both"
+        raise MemlocError(f"memory for {what}", _reason(error), wanted) from None
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0][:120] or type(error).__name__
 
 
 def kept_bytes(model: nn.Module, forward: Callable[[], object]) -> int:

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from memloc import tables
 from memloc.arms import (
     ARMS,
     AUXILIARY,
     CONTROL_ARMS,
-    MAIN,
     arm_of,
     auxiliary_parts,
     followed,
@@ -27,27 +23,24 @@ from memloc.arms import (
     main_parts,
 )
 from memloc.config import config_key
-from memloc.configurations import CellId, Configurations
-from memloc.data.catalogue import get_task
-from memloc.data.loaded import LoadedData, read_dataset, write_dataset
-from memloc.data.prepare import load_raw, prepare
+from memloc.configurations import CellId
+from memloc.data.loaded import LoadedData
 from memloc.errors import MemlocError
-from memloc.models.catalogue import get_model
+from memloc.materials import Materials
+from memloc.memory import told_what_to_lower
 from memloc.profiles import Profile
 from memloc.store import RESUME, Artefact, Store
 
 if TYPE_CHECKING:
-    import torch
-
     from memloc.models.classifier import Classifier
-    from memloc.training.batches import Encoded
+    from memloc.techniques.base import Cell
     from memloc.training.streams import Stream
 
 __all__ = ["ARMS", "CellId", "Experiment", "LoadedData"]
 
 
 @dataclass
-class Experiment(Configurations):
+class Experiment(Materials):
     """A profile on this machine.
 
     Args:
@@ -63,12 +56,6 @@ class Experiment(Configurations):
     data_dir: Path | None = None
     _fingerprints: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     _datasets: dict[str, LoadedData] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def torch_device(self) -> torch.device:
-        from memloc.devices import resolve_device
-
-        return resolve_device(self.device)
 
     def _noted(self) -> dict[str, Any]:
         """For the sidecar: what may change the last bits of a result and is no setting."""
@@ -90,23 +77,6 @@ class Experiment(Configurations):
             if arm not in ARMS:
                 raise MemlocError("arm", arm, ARMS)
         _ = self.torch_device
-
-    # -- data ------------------------------------------------------------------------------------------------------
-
-    def dataset(self, task: str) -> LoadedData:
-        """The perturbed data set of a task, from the store or made; read and checked once an experiment."""
-        if task not in self._datasets:
-            self._datasets[task] = self._dataset(task)
-        return self._datasets[task]
-
-    def _dataset(self, task: str) -> LoadedData:
-        config = self.dataset_config(task)
-
-        def make(folder: Path) -> None:
-            spec = get_task(task)
-            write_dataset(prepare(load_raw(spec, self.profile.source, self.data_dir), spec, self.profile.data), folder)
-
-        return read_dataset(self.store.get_or_make("dataset", config, make))
 
     # -- training --------------------------------------------------------------------------------------------------
 
@@ -132,8 +102,10 @@ class Experiment(Configurations):
             plan.memorised_at = None if None in memorised else max(memorised)
         if joint:
             plan.beside = self._auxiliary(cell, model)
-        trainer = Trainer(model, train, self.encoded(cell, "validation"), training, cell.seed, plan)
-        trainer.run(folder, folder / RESUME, f"training {cell} {arm}")
+        what = f"training {cell} {arm}"
+        with told_what_to_lower(what, "training.batch_size or training.max_length"):
+            trainer = Trainer(model, train, self.encoded(cell, "validation"), training, cell.seed, plan)
+            trainer.run(folder, folder / RESUME, what)
 
     def _auxiliary(self, cell: CellId, model: Classifier) -> Stream:
         """The control's second task, on its original labels."""
@@ -143,32 +115,6 @@ class Experiment(Configurations):
         data = self.encoded(cell._replace(task=control.auxiliary), "train")
         lr = self.profile.models[cell.model].training.lr * control.lr_share
         return Stream(data, data.label, auxiliary_parts(model.parts()), lr, AUXILIARY)
-
-    def fresh(self, cell: CellId, joint: bool = False) -> Classifier:
-        """The untrained start on the run's device: the same for every arm of a seed.
-
-        Args:
-            joint: with the control's second head.
-        """
-        from memloc.models.classifier import build_classifier
-        from memloc.training.batches import derived_seed
-
-        classes = {MAIN: len(self.dataset(cell.task).labels)}
-        if joint:
-            classes[AUXILIARY] = len(self.dataset(self.control(cell).auxiliary).labels)
-        model = build_classifier(get_model(cell.model), classes, head_seed=derived_seed("head", cell.seed))
-        return model.to(self.torch_device)
-
-    def encoded(self, cell: CellId, split: str) -> Encoded:
-        """A split as the model's token ids."""
-        from memloc.models.catalogue import locate
-        from memloc.models.tokenizer import load_tokenizer
-        from memloc.training.batches import encode
-
-        spec = get_model(cell.model)
-        tokenizer = load_tokenizer(locate(spec) if spec.pretrained else None, spec.architecture)
-        limit = self.profile.models[cell.model].training.max_length
-        return encode(getattr(self.dataset(cell.task), split), tokenizer, limit)
 
     def load(self, cell: CellId, arm: str, which: str = "last") -> Classifier:
         """A trained arm as a classifier in evaluation mode; ``pretrained`` is the untrained start.
@@ -206,23 +152,26 @@ class Experiment(Configurations):
         Args:
             setting: ``main``, or one of ``CONTROLS``, whose arms then stand for those the technique asks for.
         """
-        config = self.technique_config(cell, name, setting)
-        return self.store.get_or_make(
-            "rows", config, lambda folder: self._localise(folder, cell, name, config, setting), self._noted()
-        )
+        config, noted = self.technique_config(cell, name, setting), self._noted()
 
-    def _localise(self, folder: Path, cell: CellId, name: str, config: dict[str, Any], setting: str) -> None:
-        from memloc.techniques.base import Cell, get_technique
+        def make(folder: Path) -> None:
+            given = self._given(folder, cell, config, setting)
+            self._localise(folder, given, setting, name, noted)
+
+        return self.store.get_or_make("rows", config, make, noted)
+
+    def _given(self, folder: Path, cell: CellId, config: dict[str, Any], setting: str) -> Cell:
+        """What a technique is given; the arms it needs are trained first."""
+        from memloc.techniques.base import Cell
 
         for arm in config["arms"]:  # here, and not when it is loaded: a technique may have switched gradients off
             self.checkpoint(cell, arm_of(setting, arm))
-        key = config_key(config)
 
         def load(arm: str, memorised: bool = False) -> Classifier:
             return self.load(cell, arm_of(setting, arm), "first memorised" if memorised else "last")
 
-        given = Cell(
-            run_key=key,
+        return Cell(
+            run_key=config_key(config),
             **cell._asdict(),
             classes=len(self.dataset(cell.task).labels),
             train=self.encoded(cell, "train"),
@@ -232,18 +181,17 @@ class Experiment(Configurations):
             pooling=self.profile.models[cell.model].training.pooling,
         )
 
-        def named(frame: pd.DataFrame) -> pd.DataFrame:
-            """In a control, rows say which one, where they would say perturbed."""
-            told = "arm" in frame and setting != "main"
-            return frame.assign(arm=frame["arm"].replace({"perturbed": setting})) if told else frame
+    def _localise(self, folder: Path, given: Cell, setting: str, name: str, noted: dict[str, Any]) -> None:
+        """Write a technique's tables; what ran at once in smaller pieces than asked for goes into the sidecar."""
+        from memloc.techniques.base import get_technique, settings_of
+        from memloc.techniques.measuring import in_setting, measured
 
-        result = get_technique(name).run(given, config["settings"])
-        rows = result.rows.assign(run_key=key, technique=name, **cell._asdict())
-        for column in set(tables.ROWS.names) - set(rows.columns):
-            rows[column] = None
-        tables.write(named(rows[tables.ROWS.names]), tables.ROWS, folder / "rows.parquet")
-        for detail, frame in result.details.items():
-            tables.write(named(frame), tables.DETAILS[detail], folder / f"{detail}.parquet")
+        settings = settings_of(get_technique(name), self.profile.techniques.get(name))
+        rows, details, used = measured(name, given, settings)
+        noted.update({key: used[key] for key in used if used[key] != settings[key]})
+        tables.write(in_setting(rows, setting), tables.ROWS, folder / "rows.parquet")
+        for detail, frame in details.items():
+            tables.write(in_setting(frame, setting), tables.DETAILS[detail], folder / f"{detail}.parquet")
 
     # -- whole runs ------------------------------------------------------------------------------------------------
 

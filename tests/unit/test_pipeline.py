@@ -143,7 +143,9 @@ def test_every_setting_is_part_of_the_key() -> None:
     keys += [key(arm) for arm in ("normal", "frozen")]
     keys += [key(cell=cell, **FOUR) for cell in (CELL._replace(seed=2), CELL._replace(model="micro-opt"))]
     keys.append(key(cell=CELL._replace(task="gen-comp-2a"), tasks=["gen-comp-2a"]))
-    rows.append(key(technique="swapping", techniques={"swapping": {"tokens": 64}}))
+    rows += [key(technique="retraining", techniques={"retraining": change}) for change in ({}, {"lr": 1e-3})]
+    at_once = key(technique="swapping", techniques={"swapping": {"tokens": 64}})
+    assert at_once == rows[0], "how much runs at once changes no result"
     assert len(set(keys)) == len(keys)
     assert len(set(rows)) == len(rows)
 

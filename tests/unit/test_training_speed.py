@@ -19,7 +19,7 @@ from memloc.config import TrainConfig
 from memloc.models.backbone import build_backbone
 from memloc.models.classifier import Classifier, build_classifier
 from memloc.models.families import get_family
-from memloc.training import cached, loop
+from memloc.training import evaluate, loop
 from memloc.training.batches import training_order
 from memloc.training.cached import final_states, is_constant
 from memloc.training.loop import Plan, Trainer, trained_parts
@@ -181,7 +181,7 @@ def test_looking_changes_neither_mode_nor_random_numbers() -> None:
 
 
 def test_stored_states_are_those_of_each_example_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cached, "EVALUATION_TOKENS", 20)
+    monkeypatch.setattr(evaluate, "_fits", {"tokens": 20})
     for family in FAMILIES:
         model, data = fresh(family).train(), encoded(9)
         states = final_states(model, data)

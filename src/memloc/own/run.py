@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,9 @@ import pandas as pd
 from memloc import __version__, tables
 from memloc.config import canonical_json, config_key
 from memloc.errors import MemlocError
-from memloc.memory import with_less
 from memloc.own.folder import OutFolder
 from memloc.own.job import Job, Planned, open_job, plan
 from memloc.own.result import Localised
-
-if TYPE_CHECKING:
-    from memloc.models.classifier import Classifier
-    from memloc.training.batches import Encoded
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +81,7 @@ def _job_config(job: Job, one: Planned) -> dict[str, Any]:
 
 def _run(job: Job, planned: list[Planned], folder: OutFolder, say: Callable[[str], None]) -> Localised:
     """Every planned technique, one after another; one that fails for its input is told of, the others go on."""
-    result = Localised(facts_of(job, say), pd.DataFrame(columns=tables.ROWS.names))
+    result = Localised(facts_of(job), pd.DataFrame(columns=tables.ROWS.names))
     if job.encoded.cut:
         result.notes.append(f"{job.encoded.cut} texts are longer than {job.encoded.limit} tokens and were cut")
     if (accuracy := result.facts["accuracy_noisy"]) < MEMORISED:
@@ -122,8 +117,8 @@ def _one(
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame], list[str]]:
     """Rows, details and notes of one technique, from a former attempt that was cut short where that finished it."""
     from memloc.techniques.base import get_technique
+    from memloc.techniques.measuring import measured
 
-    technique = get_technique(one.name)
     notes: list[str] = []
 
     def note(text: str) -> None:
@@ -133,23 +128,21 @@ def _one(
     kept = folder.finished(one.name)
     if kept is not None:
         return *kept, notes
-    cell = job.cell(technique, one.settings, folder.resume(one.name))
-    found, one.settings = with_less(one.name, lambda settings: technique.run(cell, settings), one.settings, note)
-    rows = found.rows.assign(run_key=cell.run_key, technique=one.name, task=cell.task, model=cell.model, seed=0)
-    for column in set(tables.ROWS.names) - set(rows.columns):
-        rows[column] = None
-    folder.finish(one.name, rows[tables.ROWS.names], found.details)
+    cell = job.cell(get_technique(one.name), one.settings, folder.resume(one.name))
+    rows, details, one.settings = measured(one.name, cell, one.settings, note)
+    folder.finish(one.name, rows, details)
     return *folder.finished(one.name, sure=True), notes
 
 
-def facts_of(job: Job, say: Callable[[str], None] = log.warning) -> dict[str, Any]:
+def facts_of(job: Job) -> dict[str, Any]:
     """Names, counts and how well the model knows its labels (one forward pass over the table)."""
     import torch
 
     from memloc.own.loading import class_names
+    from memloc.training.evaluate import predict
 
     data, model = job.encoded.data, job.load("perturbed")
-    right = _predicted(model, data, say) == data.given
+    right = predict(model, data, data.given).predicted == data.given
     counts = np.bincount(data.given, minlength=job.classes)
     return {
         "model": job.model.name,
@@ -171,22 +164,6 @@ def facts_of(job: Job, say: Callable[[str], None] = log.warning) -> dict[str, An
         "settings": {},
         "versions": {"memloc": __version__, "torch": torch.__version__},
     }
-
-
-def _predicted(model: Classifier, data: Encoded, say: Callable[[str], None]) -> np.ndarray:
-    """Predicted classes, int64 [N], in batches that fit."""
-    import torch
-
-    from memloc.training.batches import token_batches
-
-    @torch.inference_mode()
-    def run(settings: Mapping[str, Any]) -> np.ndarray:
-        found = np.empty(len(data), np.int64)
-        for rows in token_batches(data.lengths, settings["tokens"]):
-            found[rows] = model(*data.tensors(rows, next(model.parameters()).device)).argmax(dim=-1).cpu().numpy()
-        return found
-
-    return with_less("the model's own predictions", run, {"tokens": 4096}, say)[0]
 
 
 def write(found: Localised, folder: OutFolder) -> None:

@@ -67,7 +67,8 @@ class Technique(Protocol):
         version: raised when results would change; part of every key.
         arms: the arms it cannot do without.
         optional: arms it makes use of where they are. The pipeline always gives them; a user's own model may lack them.
-        defaults: its settings and their default values; a profile may change them.
+        defaults: its settings and their default values; a profile may change them. ``tokens`` and ``megabytes`` say how
+            much runs at once and must change no result: they are halved where memory runs out, and are in no key.
     """
 
     name: ClassVar[str]

@@ -15,7 +15,7 @@ from torch import Tensor
 from memloc.config import TrainConfig
 from memloc.models.classifier import Classifier
 from memloc.training.batches import Encoded, token_batches
-from memloc.training.evaluate import EVALUATION_TOKENS
+from memloc.training.evaluate import in_batches_that_fit
 
 TRIED = 8  # examples on which training and evaluation mode are compared
 
@@ -60,12 +60,18 @@ def final_states(model: Classifier, data: Encoded, pooling: str = "token") -> Te
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
-    states: Tensor | None = None
-    for rows in token_batches(data.lengths, EVALUATION_TOKENS):
-        ids, mask = data.tensors(rows, device)
-        pooled = model.pool(model.hidden(ids, mask), mask, pooling)
-        if states is None:
-            states = pooled.new_empty(len(data), pooled.shape[-1])
-        states[torch.from_numpy(rows).to(device)] = pooled
-    model.train(was_training)
-    return states if states is not None else torch.empty(0, 0, device=device)
+
+    def run(tokens: int) -> Tensor:
+        states: Tensor | None = None
+        for rows in token_batches(data.lengths, tokens):
+            ids, mask = data.tensors(rows, device)
+            pooled = model.pool(model.hidden(ids, mask), mask, pooling)
+            if states is None:
+                states = pooled.new_empty(len(data), pooled.shape[-1])
+            states[torch.from_numpy(rows).to(device)] = pooled
+        return states if states is not None else torch.empty(0, 0, device=device)
+
+    try:
+        return in_batches_that_fit("states of the classified token", run)
+    finally:
+        model.train(was_training)

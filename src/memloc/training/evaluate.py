@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -10,10 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from memloc.memory import with_less
 from memloc.models.classifier import Classifier
 from memloc.training.batches import Encoded, token_batches
 
 EVALUATION_TOKENS = 4096
+_fits: dict[str, Any] = {"tokens": EVALUATION_TOKENS}  # what fitted last: to try more again would only fail again
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -24,6 +30,19 @@ class Predictions:
     loss: np.ndarray
 
 
+def in_batches_that_fit(what: str, run: Callable[[int], T]) -> T:
+    """Run something that learns nothing on batches of so many tokens; where memory runs out, on half as many.
+
+    What fitted is kept for the rest of the process. Results do not depend on it.
+
+    Raises:
+        MemlocError: if a batch of the smallest size does not fit.
+    """
+    found, fitted = with_less(what, lambda settings: run(settings["tokens"]), _fits)
+    _fits.update(fitted)
+    return found
+
+
 @torch.inference_mode()
 def predict(
     model: Classifier, data: Encoded, labels: np.ndarray, pooling: str = "token", head: str = "main"
@@ -32,15 +51,21 @@ def predict(
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
-    predicted, loss = np.empty(len(data), np.int64), np.empty(len(data))
     target = torch.tensor(labels)
-    for rows in token_batches(data.lengths, EVALUATION_TOKENS):
-        ids, mask = data.tensors(rows, device)
-        logits = model(ids, mask, head, pooling).float().cpu()
-        predicted[rows] = logits.argmax(dim=1).numpy()
-        loss[rows] = functional.cross_entropy(logits, target[rows], reduction="none").numpy()
-    model.train(was_training)
-    return Predictions(predicted, loss)
+
+    def run(tokens: int) -> Predictions:
+        predicted, loss = np.empty(len(data), np.int64), np.empty(len(data))
+        for rows in token_batches(data.lengths, tokens):
+            ids, mask = data.tensors(rows, device)
+            logits = model(ids, mask, head, pooling).float().cpu()
+            predicted[rows] = logits.argmax(dim=1).numpy()
+            loss[rows] = functional.cross_entropy(logits, target[rows], reduction="none").numpy()
+        return Predictions(predicted, loss)
+
+    try:
+        return in_batches_that_fit("predictions", run)
+    finally:
+        model.train(was_training)
 
 
 @torch.inference_mode()
