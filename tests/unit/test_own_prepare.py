@@ -18,6 +18,7 @@ import memloc
 from memloc.cli import main
 from memloc.errors import MemlocError
 from memloc.own.prepare import Prepared
+from memloc.training import loop
 
 
 def made(folder: Path, kind: str = "roberta", **changes: Any) -> Prepared:
@@ -86,6 +87,55 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_callers_random_stat
     for arm in ("pretrained", "perturbed", "normal"):
         one, two = (load_file(tmp_path / name / "out" / arm / "model.safetensors") for name in ("a", "b"))
         assert all(torch.equal(one[n], two[n]) for n in one)
+
+
+@pytest.mark.parametrize("stopped_at", ["perturbed 2", "normal 1", "normal 3", "frozen 2"])
+def test_a_stopped_call_goes_on_to_the_same_bytes(
+    stopped_at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "RESUME_EVERY", -1.0)  # a resume point after every epoch
+    seen: list[str] = []
+    arm, (run, epoch) = "", (loop.Trainer.run, loop.Trainer._epoch)
+
+    def named(self: loop.Trainer, folder: Path, resume: Path, label: str = "") -> None:
+        nonlocal arm
+        arm = label.removeprefix("training ")
+        run(self, folder, resume, label)
+
+    def one(self: loop.Trainer) -> None:
+        seen.append(f"{arm} {self.state.epoch + 1}")
+        if seen[-1] == stopped_at and seen.count(stopped_at) == 1:
+            raise KeyboardInterrupt
+        epoch(self)
+
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "cut").mkdir()
+    made(tmp_path / "whole", frozen=True)
+    monkeypatch.setattr(loop.Trainer, "run", named)
+    monkeypatch.setattr(loop.Trainer, "_epoch", one)
+    with pytest.raises(KeyboardInterrupt):
+        made(tmp_path / "cut", frozen=True)
+    assert not (tmp_path / "cut" / "out").exists()
+    found = made(tmp_path / "cut", frozen=True)
+    again = [step for step in seen if seen.count(step) > 1]
+    assert again == [stopped_at] * 2, "only the epoch that was cut short is done twice"
+    bytes_of = [
+        {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+        for root in (tmp_path / "whole" / "out", tmp_path / "cut" / "out")
+    ]
+    assert bytes_of[0] == bytes_of[1]
+    assert list(found.arms) == ["perturbed", "normal", "frozen", "pretrained"]
+
+
+def test_another_call_does_not_go_on_from_a_stopped_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "_epoch", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            made(tmp_path, epochs=1)
+    assert (tmp_path / ".out.partial").is_dir()
+    (tmp_path / ".out.partial" / "left").write_text("of the other call")
+    made(tmp_path, epochs=1, lr=1e-3)
+    assert not (tmp_path / "out" / "left").exists()
 
 
 def test_a_start_without_a_head_and_without_padding(tmp_path: Path) -> None:

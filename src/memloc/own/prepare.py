@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,10 +15,12 @@ import pandas as pd
 
 from memloc.analysis.status import last_score
 from memloc.arms import learns_original, main_parts
-from memloc.config import DataConfig, TrainConfig, canonical_json
+from memloc.config import DataConfig, TrainConfig, canonical_json, config_key
 from memloc.disk import explained
 from memloc.errors import MemlocError
+from memloc.memory import told_what_to_lower
 from memloc.own.checkpoints import OwnCheckpoint, find
+from memloc.own.folder import OutFolder
 from memloc.own.table import OwnTable, encode_own, read_frame, texts_of
 
 if TYPE_CHECKING:
@@ -65,7 +68,8 @@ def prepare(
 
     The perturbed arm learns the given labels until it has memorised them, or ``epochs`` long; the normal arm learns the
     right ones for exactly as many steps in the same order. Both start from the same weights, kept as ``pretrained``.
-    All are written by ``save_pretrained``: safetensors, configuration, tokenizer.
+    All are written by ``save_pretrained``: safetensors, configuration, tokenizer. The same call again goes on where a
+    stopped one was: after its finished arms, at the last resume point (one a minute) of the arm it was training.
 
     Args:
         model: what training starts from, with or without a head; a head for other classes is drawn anew.
@@ -96,23 +100,23 @@ def prepare(
     learnt, kept = (_encoded(frame, classifier, tokenizer, max_length) for frame in (train, validation))
     if max_length is not None:
         tokenizer.model_max_length = max_length  # whoever uses the checkpoints must cut texts at the same place
-    work = target.with_name(f".{target.name}.partial")
+    settings = {"noise": noise, "seed": seed, "training": vars(config), "model": start.sha256, "classes": names}
+    about = json.loads(canonical_json(settings))
+    rows = [hashlib.sha256(frame.to_json().encode()).hexdigest() for frame in (train, validation)]
+    key = config_key({**about, "rows": rows, "frozen": frozen, "tokens": tokenizer.model_max_length})
+    folder = OutFolder(target, key)
+    folder.open()
+    work = folder.work
     with explained(work):
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
         train.to_parquet(work / DATA, index=False)
         _save(classifier, tokenizer, work / "pretrained")
         classifier.to(where)
-        told = {"perturbed": _train(classifier, "perturbed", learnt, kept, config, seed, work)}
-        for arm in ("normal", *(["frozen"] if frozen else [])):
+        told = {}
+        for arm in ("perturbed", "normal", *(["frozen"] if frozen else [])):
             told[arm] = _train(classifier, arm, learnt, kept, config, seed, work)
-        for arm in told:
             tokenizer.save_pretrained(work / arm)
-        settings = {"noise": noise, "seed": seed, "training": vars(config), "model": start.sha256, "classes": names}
-        (work / "about.json").write_text(json.dumps(json.loads(canonical_json(settings)), indent=1))
-        if target.exists():
-            target.rmdir()  # empty
-        os.rename(work, target)
+        (work / "about.json").write_text(json.dumps(about, indent=1))
+    folder.publish()
     return Prepared(Path(out), {**told, "pretrained": "what they started from"})
 
 
@@ -194,29 +198,35 @@ def _save(model: OwnClassifier, tokenizer: Any, folder: Path) -> None:
 def _train(
     start: OwnClassifier, arm: str, train: Encoded, validation: Encoded, config: TrainConfig, seed: int, work: Path
 ) -> str:
-    """Train one arm from the start and save it; a normal or frozen arm takes the steps that the perturbed one took."""
+    """Train one arm from the start and save it; a normal or frozen arm takes the steps that the perturbed one took.
+
+    An arm whose checkpoint is there was finished by a former attempt; a stopped one goes on from its resume point.
+    """
     import torch
 
     from memloc.training.loop import Plan, Trainer
 
+    folder = work / "training" / arm
+    if (work / arm).exists():
+        return _told(pd.read_parquet(folder / "trace.parquet"), arm)
     model = start.twin()
     parts = main_parts(arm, model.parts(), model.num_layers)
     plan = Plan(parts, train.label if learns_original(arm) else train.given)
-    traces = work / "training"
     if arm != "perturbed":
-        twin = json.loads((traces / "perturbed" / "summary.json").read_text())
+        twin = json.loads((work / "training" / "perturbed" / "summary.json").read_text())
         plan.stop_after, plan.memorised_at = twin["epochs_run"], twin["memorised_epoch"]
         config = replace(config, stop_when_memorised=False)
-    folder = traces / arm
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     device = next(model.parameters()).device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    forked = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+    with forked, told_what_to_lower(f"training {arm}", "batch_size or max_length"):
         Trainer(model, train, validation, config, seed, plan).run(folder, folder / "resume", f"training {arm}")
-    shutil.rmtree(folder / "resume", ignore_errors=True)
     for weights in folder.glob("*.safetensors"):
         weights.unlink()  # the checkpoint has them
     checkpoint: Any = model.requires_grad_(True).eval().checkpoint
-    checkpoint.save_pretrained(work / arm)
+    checkpoint.save_pretrained(work / f".{arm}")
+    os.rename(work / f".{arm}", work / arm)  # whole: what is there is finished
+    shutil.rmtree(folder / "resume", ignore_errors=True)
     return _told(pd.read_parquet(folder / "trace.parquet"), arm)
 
 
