@@ -88,6 +88,8 @@ def _place_panel(panel: Axes, known: Known, technique: str, setting: str, tasks:
     panel.tick_params(labelsize=SMALL - 0.5, length=2)
     if not here:
         note(panel, "nothing\ncounts")
+        panel.set_xticks([])
+        panel.set_yticks([])
     for low, high in {target_layers(setting, len(found.weights[setting])) for found in here}:
         panel.axvspan(low - 0.5, high + 0.5, color=FAINT, alpha=0.2, linewidth=0)
     for found in here:

@@ -68,7 +68,7 @@ def runs_table(known: Known) -> pd.DataFrame:
                     "layers": "{}, {}".format(*target_layers(setting, len(found.weights[setting]))),
                     "epochs": str(known.epochs[cell, setting]),
                     "accuracy on noisy": f"{noisy:.3f}",
-                    "counts": "yes" if found.memorised else "no: a place of this cell was not memorised",
+                    "counts": "yes" if found.memorised else "no",
                 }
             )
     return pd.DataFrame(rows)
