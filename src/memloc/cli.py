@@ -8,14 +8,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from memloc import __version__
 from memloc.errors import MemlocError
+from memloc.options import experiment_of, names, with_profile
 from memloc.own.command import add_commands
-
-if TYPE_CHECKING:
-    from memloc.pipeline import Experiment
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,16 +63,16 @@ def build_parser() -> argparse.ArgumentParser:
     describe.add_argument("--data", type=Path, help="folder of the files source (default: MEMLOC_DATA)")
     describe.set_defaults(run=_describe)
 
-    run = _with_profile(commands.add_parser("run", help="fill the store with everything a profile asks for"))
+    run = with_profile(commands.add_parser("run", help="fill the store with everything a profile asks for"))
     run.add_argument("--workers", type=int, default=1, help="cells computed at a time (default: 1)")
     run.add_argument(
         "--threads", type=int, help="of each cell (default: OMP_NUM_THREADS, or 1); last bits depend on it"
     )
     run.set_defaults(run=_run)
-    _with_profile(commands.add_parser("estimate", help="hours and gigabytes a profile will take here")).set_defaults(
+    with_profile(commands.add_parser("estimate", help="hours and gigabytes a profile will take here")).set_defaults(
         run=_estimate
     )
-    results = _with_profile(commands.add_parser("results", help="what the store holds of a profile's results"))
+    results = with_profile(commands.add_parser("results", help="what the store holds of a profile's results"))
     results.add_argument("--release", type=Path, metavar="FOLDER", help="write the numbers of all finished cells there")
     results.add_argument("--verify", type=Path, metavar="FOLDER", help="check a released run instead; needs no store")
     results.set_defaults(run=_results)
@@ -82,9 +80,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_commands(commands)
 
     book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
-    execute = _with_profile(book.add_parser("execute", help="execute the chapters that changed"))
+    execute = with_profile(book.add_parser("execute", help="execute the chapters that changed"))
     execute.add_argument("--workers", type=int, default=2, help="chapters executed at a time (default: 2)")
-    execute.add_argument("--chapters", type=_names, help="only these, separated by commas")
+    execute.add_argument("--chapters", type=names, help="only these, separated by commas")
     execute.add_argument("--force", action="store_true", help="execute also what did not change")
     execute.set_defaults(run=_book_execute)
     build = book.add_parser("build", help="build the HTML")
@@ -98,42 +96,6 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_parsers(commands)
     return parser
-
-
-def _with_profile(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument(
-        "--profile", default="mini", help="smoke, mini, small, paper, or a file of your own (default: mini)"
-    )
-    parser.add_argument("--tasks", type=_names, help="instead of the profile's, separated by commas")
-    parser.add_argument("--models", type=_names, help="instead of the profile's, separated by commas")
-    parser.add_argument("--seeds", type=_numbers, help="instead of the profile's, separated by commas")
-    parser.add_argument("--source", help="where data come from, instead of the profile's: hub, files or generated")
-    parser.add_argument("--data", type=Path, help="folder of the files source (default: MEMLOC_DATA)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
-    return parser
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise argparse.ArgumentTypeError(f"{text!r}; accepted: at least one name")
-    return names
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(n) for n in _names(text)]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}; accepted: whole numbers separated by commas") from error
-
-
-def _experiment(arguments: argparse.Namespace) -> Experiment:
-    from memloc.pipeline import Experiment
-    from memloc.profiles import load_profile
-
-    profile = load_profile(arguments.profile)
-    profile = profile.narrowed(arguments.tasks, arguments.models, arguments.seeds, arguments.source)
-    return Experiment(profile, device=arguments.device, data_dir=arguments.data)
 
 
 def _table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> None:
@@ -196,7 +158,7 @@ def _describe(arguments: argparse.Namespace) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from memloc.running import run_profile
 
-    runs = run_profile(_experiment(arguments), arguments.workers, threads=arguments.threads)
+    runs = run_profile(experiment_of(arguments), arguments.workers, threads=arguments.threads)
     failed = [run for run in runs if run.error]
     print(f"{len(runs) - len(failed)} of {len(runs)} cells are in the store")
     return 1 if failed else 0
@@ -205,7 +167,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _estimate(arguments: argparse.Namespace) -> None:
     from memloc.estimating import estimate
 
-    experiment = _experiment(arguments)
+    experiment = experiment_of(arguments)
     results = estimate(experiment)
     hours, gigabytes = sum(r.hours for r in results), sum(r.gigabytes for r in results)
     print(
@@ -218,7 +180,7 @@ def _results(arguments: argparse.Namespace) -> None:
         return _verify(arguments.verify)
     from memloc.analysis.overview import overview
 
-    experiment = _experiment(arguments)
+    experiment = experiment_of(arguments)
     frame = overview(experiment)
     _table(frame.astype(object).to_numpy().tolist(), frame.columns.tolist())
     if arguments.release:
