@@ -52,8 +52,6 @@ def test_memory_is_measured_in_processes_of_their_own_and_shown(tmp_path: Path) 
 
 
 def test_memory_of_a_run_that_takes_too_long_is_that_so_far(tmp_path: Path) -> None:
-    memory.main(
-        ["--layers", "2", "--hidden", "32", "--rows", "400", "--seconds", "0.5", "--techniques", "probing", "--out"]
-        + [str(tmp_path)]
-    )
+    long = "--layers 2 --hidden 32 --rows 400 --seconds 0.5 --techniques probing"
+    memory.main([*long.split(), "--out", str(tmp_path)])
     assert not read_memory(tmp_path / "memory.parquet")["finished"].any()
