@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> pd.DataFrame:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rows", default="200")
     parser.add_argument("--layers", default="0", help="keep the first layers only; 0 keeps all")
+    parser.add_argument("--hidden", type=int, default=0, help="width of a model with random weights; 0 keeps its own")
     parser.add_argument("--classes", default="0", help="labels drawn anew for that many classes; 0: the task's own")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
@@ -49,7 +50,8 @@ def main(arguments: list[str] | None = None) -> pd.DataFrame:
     cases = list(itertools.product(given.techniques.split(","), *numbers))
     found = []
     for technique, rows, layers, classes in tqdm(cases, desc="benchmarks", disable=None):
-        world = build(Shape(given.model, layers, given.task, given.source, rows, classes), device, given.data)
+        shape = Shape(given.model, layers, given.hidden, given.task, given.source, rows, classes)
+        world = build(shape, device, given.data)
         measured = compare(importlib.import_module(f"benchmarks.{technique}").sides(world), device, given.repeats)
         found.append(
             {

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.models.classifier import Classifier, build_classifier
 from memloc.pipeline import CellId, Experiment
@@ -43,6 +44,7 @@ class Shape:
     Attributes:
         model: a name of the catalogue.
         layers: keep only the first ones; 0 keeps all.
+        hidden: width of a model with random weights; 0 keeps its own.
         task, source: whose texts; tasks of the ``generated`` source need no data.
         rows: number of examples N.
         classes: number of classes C; labels are drawn anew where the task has another number. 0: the task's own.
@@ -50,6 +52,7 @@ class Shape:
 
     model: str = "tiny-bert"
     layers: int = 0
+    hidden: int = 0
     task: str = "gen-comp-2a"
     source: str = "generated"
     rows: int = 600
@@ -60,7 +63,7 @@ def build(shape: Shape, device: torch.device, data_dir: Path | None = None) -> W
     """The world of a shape; the same shape gives the same world.
 
     Raises:
-        MemlocError: for an unknown model or task, or a source that cannot be read.
+        MemlocError: for an unknown model or task, a source that cannot be read, or a width that cannot be had.
     """
     profile = load_profile("mini").narrowed([shape.task], [shape.model], [1], shape.source)
     profile = replace(profile, data=replace(profile.data, cap=0))
@@ -68,7 +71,12 @@ def build(shape: Shape, device: torch.device, data_dir: Path | None = None) -> W
     data = experiment.encoded(CellId(shape.task, shape.model, 1), "train")
     classes = shape.classes or int(data.given.max()) + 1
     data = _sample(data, shape.rows, classes)
-    start = build_classifier(get_model(shape.model), {"main": classes}, head_seed=1).eval()
+    spec = get_model(shape.model)
+    if shape.hidden:
+        if spec.source != "builtin":
+            raise MemlocError("hidden", shape.hidden, f"0: {shape.model} has weights of one width")
+        spec = replace(spec, hidden=shape.hidden)
+    start = build_classifier(spec, {"main": classes}, head_seed=1).eval()
     if shape.layers:
         del start.backbone.get_submodule(start.family.layers)[shape.layers :]  # type: ignore[operator]
     start = start.to(device)

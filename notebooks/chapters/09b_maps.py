@@ -123,15 +123,12 @@ example against models that were not."""
 real.show_figure(released, figures_maps.memorisation_maps, "fig-maps-real-map", caption)
 
 # %% tags=["hide-input"]
-real.show_numbers(released, tabulate_maps.map_table)
-
-# %% tags=["hide-input"]
 caption = """Real tasks, pre-trained models: generalisation score against depth. Horizontal bars: 95 % over clean
 examples; vertical bars: 95 % over noisy examples. Hollow: task not learnt."""
 real.show_figure(released, figures_maps.depth_scatter, "fig-maps-real-depth", caption)
 
 # %% tags=["hide-input"]
-real.show_tables(released, tabulate_maps.relation_table)
+real.show_tables(released, tabulate_maps.map_table, tabulate_maps.relation_table, real.about)
 
 # %% [markdown]
 # ## The published findings

@@ -123,9 +123,8 @@ def train_probes(
         order = np.stack([draw.order(split.train) for draw, split in zip(draws, splits, strict=True)])
         for start in range(0, order.shape[1], settings.batch_size):
             rows = order[:, start : start + settings.batch_size]
-            inputs, labels = reader.batch(rows)
-            if settings.dropout:
-                reader.drop(inputs, np.stack([draw.mask(rows.shape[1], width) for draw in draws]))
+            masks = np.stack([draw.mask(rows.shape[1], width) for draw in draws]) if settings.dropout else None
+            inputs, labels = reader.batch(rows, masks)
             probes.backward(inputs, labels, weights)
             optimizer.step()
         if epoch > settings.from_epoch:
@@ -148,12 +147,12 @@ class _Reader:
     states: Tensor  # [K, N, d]
     labels: Tensor
 
-    def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Inputs [K x S, B, d] and labels [K x S, B] of row numbers [S, B]."""
+    def batch(self, rows: np.ndarray, masks: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
+        """Inputs [K x S, B, d], times masks [S, B, d], and labels [K x S, B] of row numbers [S, B]."""
         chosen = torch.from_numpy(rows).to(self.states.device)
-        inputs = self.states.index_select(1, chosen.flatten()).view(-1, rows.shape[1], self.states.shape[2])
+        found = self.states.transpose(0, 1).index_select(0, chosen.flatten())  # all layers of an example lie together
+        inputs = found.view(*rows.shape, *found.shape[1:])
+        if masks is not None:
+            inputs.mul_(torch.from_numpy(masks).to(inputs.device)[:, :, None])
+        inputs = inputs.permute(2, 0, 1, 3).reshape(-1, rows.shape[1], inputs.shape[-1])
         return inputs, self.labels[chosen].repeat(len(self.states), 1)
-
-    def drop(self, inputs: Tensor, masks: np.ndarray) -> None:
-        """Multiply inputs [K x S, B, d] with masks [S, B, d], in place."""
-        inputs.view(-1, *masks.shape).mul_(torch.from_numpy(masks).to(inputs.device))

@@ -105,8 +105,9 @@ def targets(data: Encoded, classes: int) -> list[Target]:
 
 
 def device_states(model: Classifier, data: Encoded, pooling: str = "token", tokens: int = 2048) -> torch.Tensor:
-    """`layer_states`, float32 [L + 1, N, d], on the model's device."""
-    return torch.from_numpy(layer_states(model, data, pooling, tokens)).to(next(model.parameters()).device)
+    """`layer_states`, float32 [L + 1, N, d], on the model's device; all layers of an example lie together there."""
+    states = torch.from_numpy(layer_states(model, data, pooling, tokens)).to(next(model.parameters()).device)
+    return states.transpose(0, 1).contiguous().transpose(0, 1)
 
 
 def train_all(
