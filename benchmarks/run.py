@@ -23,7 +23,7 @@ from benchmarks.harness import compare
 from benchmarks.world import Shape, build
 from memloc.devices import keep_freed_memory, resolve_device
 
-TECHNIQUES = ("swapping", "retraining", "gradients", "probing", "centroids", "training")
+TECHNIQUES = ("swapping", "retraining", "gradients", "probing", "probe_training", "centroids", "training")
 
 
 def main(arguments: list[str] | None = None) -> pd.DataFrame:
