@@ -99,10 +99,39 @@ RELEASED_MAP = _schema(
     **{field.name: field.type for field in MAP},
 )
 
+# Planted memorisation: one (task, model, seed), an amount of wrong labels (a rate) and a place they were put into.
+_planting = {**_cell, "noise": _float, "place": _string}
+FOUND = _schema(
+    "found",
+    **_planting,
+    regime=_string,  # oracle | blind | acquired (place: acquired)
+    technique=_string,
+    variant=_string,  # which of the technique's readings; empty where it has one
+    layer=_int,  # 1..L
+    weight=_float,  # over the layers of one variant they sum to 1
+)
+_accuracies = tuple(
+    f"{group}_{when}" for when in ("start", "injected", "settled", "restored") for group in ("noisy", "clean")
+)
+PLANTED = _schema(
+    "planted",
+    _accuracies[2:],
+    **_planting,
+    layers=_int,  # L
+    learnt=pa.bool_(),
+    **dict.fromkeys(_accuracies, _float),  # of the given labels; null: that step was not reached
+    epochs_injected=_int,
+    epochs_settled=_int,  # 0: it did not settle
+    has_truth_oracle=pa.bool_(),
+    has_truth_blind=pa.bool_(),
+    seconds=_float,
+)
+
 # Of the pretraining of one model; `seconds` of training so far, `n` steps (train) or predictions (validation).
 PRETRAINING = _schema("pretraining", tokens=_int, split=_string, loss=_float, n=_int, seconds=_float)
 
-_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), RELEASED_OUTCOMES, RELEASED_TRACES, RELEASED_MAP)
+_released = (RELEASED_OUTCOMES, RELEASED_TRACES, RELEASED_MAP)
+_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), *_released, FOUND, PLANTED)
 TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in _all}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}
