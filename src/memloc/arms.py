@@ -1,7 +1,9 @@
 """The ways a model is trained, and the settings in which techniques meet them (method 2 and 2.1). Names only: no torch.
 
 Arms of the setting ``main`` train on one task. A control's arms train two tasks together, and the wrong labels of the
-main one may change two known layers alone; so it is known beforehand where memorisation is.
+main one may change two known layers alone; so it is known beforehand where memorisation is. Yardsticks, which
+are not of the study, say what a pretrained start is worth: ordinary fine-tuning of all weights on the original labels,
+and logistic regression on counts of words.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from collections.abc import Iterable
 
 from memloc.errors import MemlocError, unknown_name
 
-ARMS = ("perturbed", "normal", "frozen")
+YARDSTICKS = ("fine_tuned", "bag_of_words")
+ARMS = ("perturbed", "normal", "frozen", *YARDSTICKS)
 CONTROLS = ("control_first", "control_middle", "control_last")
 CONTROL_ARMS = (*CONTROLS, "control_frozen", *(f"{control}_normal" for control in CONTROLS))
 SETTINGS = ("main", *CONTROLS)
@@ -35,7 +38,7 @@ def arm_of(setting: str, asked: str) -> str:
 
 def followed(arm: str) -> tuple[str, ...]:
     """The arms whose steps this one takes: it stops where the last of them stopped. Empty for those that lead."""
-    if arm == "perturbed" or arm in CONTROLS:
+    if arm == "perturbed" or arm in (*CONTROLS, *YARDSTICKS):
         return ()
     if arm == "control_frozen":
         return CONTROLS
@@ -44,7 +47,7 @@ def followed(arm: str) -> tuple[str, ...]:
 
 def learns_original(arm: str) -> bool:
     """Whether the arm is trained on the original labels of the main task, and not on the given ones."""
-    return arm == "normal" or arm.endswith("_normal")
+    return arm in ("normal", *YARDSTICKS) or arm.endswith("_normal")
 
 
 def target_layers(setting: str, num_layers: int) -> tuple[int, int]:
@@ -73,8 +76,11 @@ def main_parts(arm: str, parts: Iterable[str], num_layers: int) -> list[str]:
 
     Returns:
         Every part but the embeddings, but in a frozen arm the head alone, and in a control's arm the two target layers,
-        the final norm and the head; never the auxiliary task's head. In the order of ``parts``.
+        the final norm and the head; in ordinary fine-tuning every part; never the auxiliary task's head. In the order
+        of ``parts``.
     """
+    if arm == "fine_tuned":
+        return [part for part in parts if part != f"head.{AUXILIARY}"]
     allowed = [part for part in parts if part not in ("embeddings", f"head.{AUXILIARY}")]
     if arm in ("frozen", "control_frozen"):
         return [part for part in allowed if part.startswith("head.")]

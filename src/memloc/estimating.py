@@ -65,7 +65,7 @@ def _one(experiment: Experiment, task: str, model_name: str) -> Estimate:
         experiment, lambda rows: model.eval()(*train.tensors(rows, experiment.torch_device)), batches, train.lengths
     )
 
-    arms = [arm for cell in cells for arm in wanted_arms(experiment, cell)]
+    arms = [arm for cell in cells for arm in wanted_arms(experiment, cell) if arm != "bag_of_words"]
     epoch = per_token * train.lengths.sum() + forward * (train.lengths.sum() + validation.lengths.sum())
     training = epoch * run.training.epochs * len(arms)
     if joint := sum(arm in CONTROL_ARMS for arm in arms):  # these train the second task beside

@@ -71,6 +71,6 @@ class Materials(Configurations):
         from memloc.training.batches import encode
 
         spec = get_model(cell.model)
-        tokenizer = load_tokenizer(locate(spec) if spec.pretrained else None, spec.architecture)
+        tokenizer = load_tokenizer(locate(spec) if spec.source != "builtin" else None, spec.architecture)
         limit = self.profile.models[cell.model].training.max_length
         return encode(getattr(self.dataset(cell.task), split), tokenizer, limit)

@@ -89,7 +89,11 @@ class Experiment(Materials):
 
     def _train(self, folder: Path, cell: CellId, arm: str) -> None:
         from memloc.training.loop import Plan, Trainer
+        from memloc.training.words import write_bag_of_words
 
+        if arm == "bag_of_words":
+            write_bag_of_words(self.dataset(cell.task), folder)
+            return
         training = self.profile.models[cell.model].training
         joint = arm in CONTROL_ARMS
         model, train = self.fresh(cell, joint), self.encoded(cell, "train")

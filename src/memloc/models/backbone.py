@@ -19,24 +19,34 @@ BUILTIN_POSITIONS = 512
 def build_backbone(spec: ModelSpec) -> nn.Module:
     """The stock transformers model of a catalogue entry, in fp32.
 
-    Built-in configurations get random weights from a fixed seed: "pretrained" means the same start for every run.
+    Random weights come from a fixed seed: "pretrained" means the same start for every run.
 
     Raises:
         MemlocError: if the checkpoint's shape is not the entry's.
     """
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoConfig
 
     if spec.source == "builtin":
-        config = AutoConfig.for_model(spec.architecture.model_type, **_builtin_shape(spec))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(BUILTIN_SEED)
-            model = AutoModel.from_config(config, **_without_pooler(spec))
+        model = _from_nothing(AutoConfig.for_model(spec.architecture.model_type, **_builtin_shape(spec)), spec)
+    elif spec.random:
+        model = _from_nothing(AutoConfig.from_pretrained(locate(spec), local_files_only=True), spec)
     else:
         model = _load_checkpoint(locate(spec), spec)
     shape = (model.get_submodule(spec.architecture.layers).__len__(), model.config.hidden_size)
     if shape != (spec.layers, spec.hidden):
         raise MemlocError(f"layers and hidden size of model {spec.name}", shape, f"{(spec.layers, spec.hidden)}")
     return model
+
+
+def _from_nothing(config: Any, spec: ModelSpec) -> Any:
+    """Random weights in fp32, the same at every call; the caller's random state stays as it was."""
+    from transformers import AutoModel
+
+    config.dtype = torch.float32  # a checkpoint's configuration may say half precision
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(BUILTIN_SEED)
+        model = AutoModel.from_config(config, **_without_pooler(spec))
+    return model.float()
 
 
 def _load_checkpoint(folder: Path, spec: ModelSpec) -> nn.Module:

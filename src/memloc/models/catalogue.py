@@ -33,6 +33,7 @@ class ModelSpec:
         location: repository, folder name or package path; empty for ``builtin``.
         revision: commit, tag or branch on the hub.
         layers, hidden, heads: shape; checked against the checkpoint.
+        random: shape and tokenizer of the checkpoint, weights drawn anew: what its pretraining is compared with.
         version: raised when the meaning of the entry changes; part of every key.
         licence: as its authors state it.
         notes: deviations a reader must know.
@@ -47,6 +48,7 @@ class ModelSpec:
     layers: int = 0
     hidden: int = 0
     heads: int = 0
+    random: bool = False
     version: int = 1
     licence: str = ""
     notes: str = ""
@@ -62,8 +64,8 @@ class ModelSpec:
 
     @property
     def pretrained(self) -> bool:
-        """False for built-in configurations, whose weights are random and labelled so."""
-        return self.source != "builtin"
+        """False where weights are random, and labelled so."""
+        return self.source != "builtin" and not self.random
 
     @property
     def architecture(self) -> Family:
@@ -211,6 +213,9 @@ def model_config(spec: ModelSpec) -> dict[str, Any]:
     }
     if spec.source == "builtin":
         return config | {"weights": "random", "heads": spec.heads}
+    if spec.random:
+        shape = locate(spec) / "config.json"
+        return config | {"weights": "random", "shape": hashlib.sha256(shape.read_bytes()).hexdigest()}
     hashes = []
     for weights in sorted(locate(spec).glob("*.safetensors")):  # several where a large model comes in pieces
         stat = weights.stat()
