@@ -55,7 +55,7 @@ def test_families_are_those_the_tests_know() -> None:
     for name, family in KNOWN.items():
         assert family_of_type(family.model_type) is family
         # what changes no result stays out of the keys
-        assert get_family(describe(family)) == replace(get_family(name), tokenwise=())
+        assert get_family(describe(family)) == replace(get_family(name), tokenwise=(), feed_forward=())
 
 
 def test_unknown_names_are_answered_with_near_ones() -> None:

@@ -29,6 +29,9 @@ class Family:
         tokenwise: blocks of a layer that treat each token by itself, as "first module" or "first module ... last
             module" inside the layer; where only one token is asked for, they are run on that one. Saves time, changes
             no result, may be empty.
+        feed_forward: modules of a layer around its feed-forward units: the projections up to them (two where they are
+            gated), and last the one down. Unit F is a row of the former and a column of the latter. Changes no result;
+            where it is empty, nothing can be asked of single units.
     """
 
     name: str = ""
@@ -39,6 +42,7 @@ class Family:
     separator: str = "|"
     model_type: str = ""
     tokenwise: tuple[str, ...] = ()
+    feed_forward: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pool not in ("first", "last"):
@@ -49,12 +53,25 @@ class Family:
 
 
 _BERT_TOKENWISE = ("attention.output.dense", "intermediate.dense ... output.dense")
+_BERT_UNITS = ("intermediate.dense", "output.dense")
 
 FAMILIES = {
     family.name: family
     for family in (
-        Family("bert", "encoder.layer", ("embeddings",), (), "first", "sep_token", "bert", _BERT_TOKENWISE),
-        Family("roberta", "encoder.layer", ("embeddings",), (), "first", "sep_token", "roberta", _BERT_TOKENWISE),
+        Family(
+            "bert", "encoder.layer", ("embeddings",), (), "first", "sep_token", "bert", _BERT_TOKENWISE, _BERT_UNITS
+        ),
+        Family(
+            "roberta",
+            "encoder.layer",
+            ("embeddings",),
+            (),
+            "first",
+            "sep_token",
+            "roberta",
+            _BERT_TOKENWISE,
+            _BERT_UNITS,
+        ),
         Family(
             "opt",
             "decoder.layers",
@@ -64,8 +81,19 @@ FAMILIES = {
             "eos_token",
             "opt",
             ("self_attn.out_proj", "fc1 ... fc2"),
+            ("fc1", "fc2"),
         ),
-        Family("gpt_neo", "h", ("wte", "wpe"), ("ln_f",), "last", "|", "gpt_neo", ("attn.attention.out_proj", "mlp")),
+        Family(
+            "gpt_neo",
+            "h",
+            ("wte", "wpe"),
+            ("ln_f",),
+            "last",
+            "|",
+            "gpt_neo",
+            ("attn.attention.out_proj", "mlp"),
+            ("mlp.c_fc", "mlp.c_proj"),
+        ),
         Family(
             "gpt_neox",
             "layers",
@@ -75,8 +103,19 @@ FAMILIES = {
             "|",
             "gpt_neox",
             ("attention.dense", "mlp"),
+            ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h"),
         ),
-        Family("llama", "layers", ("embed_tokens",), ("norm",), "last", "|", "llama", ("self_attn.o_proj", "mlp")),
+        Family(
+            "llama",
+            "layers",
+            ("embed_tokens",),
+            ("norm",),
+            "last",
+            "|",
+            "llama",
+            ("self_attn.o_proj", "mlp"),
+            ("mlp.up_proj", "mlp.gate_proj", "mlp.down_proj"),
+        ),
     )
 }
 
@@ -107,4 +146,5 @@ def family_of_type(model_type: str) -> Family:
 
 def describe(family: Family) -> dict[str, Any]:
     """The family as plain data, part of a checkpoint's key; without what changes no result."""
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(family).items() if k != "tokenwise"}
+    told = {k: v for k, v in asdict(family).items() if k not in ("tokenwise", "feed_forward")}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in told.items()}
