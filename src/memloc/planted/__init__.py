@@ -1,0 +1,1 @@
+"""Planted memorisation: wrong labels put into a known place of a model, to see who finds them."""
