@@ -26,12 +26,14 @@ from memloc.publishing.reading import (
 )
 from memloc.publishing.reading_control import Known, read_control
 from memloc.publishing.reading_maps import Mapped, read_maps
+from memloc.publishing.reading_pretraining import Worth
 from memloc.publishing.reading_techniques import WEIGHING, Beside, Told, asked_for, read_beside, read_told
 from memloc.publishing.style import show
 from memloc.publishing.tabulate import show_table
 from memloc.publishing.tabulate_depth import beside_study
 
-T = TypeVar("T", Training, Swapping, Told, Beside, Known, Mapped)
+S = TypeVar("S", Training, Swapping, Told, Beside, Known, Mapped)
+T = TypeVar("T", Training, Swapping, Told, Beside, Known, Mapped, Worth)
 Shown = Training | Swapping | Told | Beside | Known | Mapped
 
 ABSENT = "There is no released run on real data in this copy of the book, so this section is empty."
@@ -104,7 +106,7 @@ def show_figure(data: T | None, draw: Callable[[T], Drawn], name: str, caption: 
         show(drawn.figure, name, f"{caption} {made(data.study)}", alt=drawn.alt)
 
 
-def show_numbers(data: T | None, tabulated: Callable[[T], pd.DataFrame]) -> Any:
+def show_numbers(data: S | None, tabulated: Callable[[S], pd.DataFrame]) -> Any:
     """Show a table of the released run and what the run is; nothing if there is none."""
     return None if data is None else show_table(tabulated(data), about(data))
 

@@ -1,0 +1,133 @@
+"""Tables and sentences of the shipped models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from memloc.pretraining.samples import fill_gaps, go_on
+from memloc.publishing.facts import NONE
+from memloc.publishing.figures import listed, model_title
+from memloc.publishing.reading_pretraining import RANDOM, WORDS, Shipped, Worth
+from memloc.publishing.style import sort_tasks
+
+# our own words; what a model makes of them is computed
+GAPS = (
+    "a dog is an ___ that barks.",
+    "she opened the ___ and went into the house.",
+    "the king and the ___ were married.",
+    "two and two make ___.",
+    "paris is the capital of ___.",
+)
+BEGINNINGS = ("a horse is an animal that", "she looked at him and", "to start the program, you have to")
+
+
+def models_table(models: Sequence[Shipped]) -> pd.DataFrame:
+    """One row a model: shape, budget, loss."""
+    rows = []
+    for model in models:
+        tokens, loss = model.held_out()
+        rows.append(
+            {
+                "model": model.spec.name,
+                "architecture": model.spec.architecture.name,
+                "layers x width": f"{model.spec.layers} x {model.spec.hidden}",
+                "parameters": f"{model.parameters / 1e6:.1f} M",
+                "file": f"{model.megabytes:.1f} MB",
+                "learnt to": "fill gaps" if model.masked else "go on",
+                "tokens seen": f"{tokens / 1e6:.1f} M",
+                "held-out loss": f"{loss:.2f} nats",
+                "perplexity": f"{math.exp(loss):.0f}",
+                "hours": f"{model.losses['seconds'].max() / 3600:.1f}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def gaps_table(models: Sequence[Shipped]) -> pd.DataFrame:
+    """What the masked models put into gaps."""
+    rows = []
+    for model in models:
+        if model.masked:
+            for sentence, found in fill_gaps(model.folder, GAPS).groupby("sentence", sort=False):
+                words = [
+                    f"{word} ({chance:.2f})" for word, chance in zip(found["word"], found["probability"], strict=True)
+                ]
+                rows.append({"model": model.spec.name, "sentence": sentence, "likeliest words": ", ".join(words)})
+    return pd.DataFrame(rows)
+
+
+def samples_table(models: Sequence[Shipped]) -> pd.DataFrame:
+    """How the causal models go on."""
+    rows = [
+        {"model": model.spec.name, "text": text}
+        for model in models
+        if not model.masked
+        for text in go_on(model.folder, BEGINNINGS)
+    ]
+    return pd.DataFrame(rows)
+
+
+def worth_table(worth: Worth) -> pd.DataFrame:
+    """Accuracy of every start on every task: mean over seeds and, with more than one, half the range between them."""
+    starts = list(dict.fromkeys(worth.scores["start"]))
+    rows = []
+    for task in sort_tasks(worth.majority):
+        row = {"task": task, "majority": f"{worth.majority[task]:.3f}"}
+        for start in starts:
+            found = worth.scores[(worth.scores["task"] == task) & (worth.scores["start"] == start)]["accuracy"]
+            spread = f" ± {(found.max() - found.min()) / 2:.3f}" if len(found) > 1 else ""
+            row[start] = f"{found.mean():.3f}{spread}" if len(found) else NONE
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def shipped_facts(models: Sequence[Shipped]) -> dict[str, str]:
+    """Numbers of the text on how the models were made."""
+    if not models:
+        return dict.fromkeys(("models", "tokens", "parameters", "layers", "hidden", "losses"), NONE)
+    ends = {model.spec.name: model.held_out() for model in models}
+    return {
+        "models": listed(list(ends)),
+        "tokens": _alike([f"{tokens / 1e6:.1f} million" for tokens, _ in ends.values()]),
+        "parameters": _alike([f"{model.parameters / 1e6:.1f} million" for model in models]),
+        "layers": _alike([str(model.spec.layers) for model in models]),
+        "hidden": _alike([str(model.spec.hidden) for model in models]),
+        "losses": listed([f"{name} {loss:.2f}" for name, (_, loss) in ends.items()]),
+    }
+
+
+def _alike(values: Sequence[str]) -> str:
+    """The one value that all share, or all of them."""
+    return listed(list(dict.fromkeys(values)))
+
+
+def worth_facts(worth: Worth | None) -> dict[str, str]:
+    """Numbers of the text on what pretraining bought: means over tasks, and on how many tasks a start is better."""
+    names = ("tasks", "seeds", "rows", "gains", "wins", "words", "beaten", "unlearnt")
+    if worth is None or not worth.pretrained:
+        return dict.fromkeys(names, NONE)
+    run = worth.study.profile
+    gains, wins, beaten, unlearnt = [], [], [], []
+    words = worth.mean(WORDS)
+    for name in worth.pretrained:
+        own, drawn = worth.mean(name), worth.mean(f"{name}{RANDOM}")
+        gains.append(f"{model_title(name)} {(own - drawn).mean():+.3f}")
+        wins.append(f"{model_title(name)} {int((own > drawn).sum())} of {len(own)}")
+        beaten.append(f"{model_title(name)} {int((own > words).sum())} of {len(own)}")
+    for task, majority in worth.majority.items():
+        if np.max([worth.mean(name)[task] for name in worth.pretrained]) <= majority:
+            unlearnt.append(task)
+    return {
+        "tasks": str(len(worth.majority)),
+        "seeds": str(worth.scores.groupby(["task", "start"])["seed"].nunique().max()),
+        "rows": f"{run.data.cap:,}",
+        "gains": listed(gains),
+        "wins": listed(wins),
+        "words": f"{words.mean():.3f}",
+        "beaten": listed(beaten),
+        "unlearnt": listed(sort_tasks(unlearnt)) or NONE,
+    }
