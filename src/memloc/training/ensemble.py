@@ -95,19 +95,30 @@ def train_member(
     model.load_parts(start)
     model.load_parts(fresh_head(model, derived_seed("head", member.seed)))
     model.dropout.p = config.dropout
+    learner = member_learner(model, data, member, config)
+    for epoch in range(1, config.epochs + 1):
+        train_epoch(learner, member, epoch)
+    model.eval()
+
+
+def member_learner(model: Classifier, data: Encoded, member: Member, config: TrainConfig) -> Learner:
+    """What learns a member's rows, with the given labels, in all parts that training may change."""
     learner = Learner(model, Stream(data, data.given, trained_parts(model), config.lr), config)
     learner.steps_per_epoch = -(-len(member.rows) // config.batch_size)  # of its rows, not of all examples
-    device = next(model.parameters()).device
-    step = 0
+    return learner
+
+
+def train_epoch(learner: Learner, member: Member, epoch: int) -> None:
+    """One epoch, counted from 1, of a member's rows; order and dropout come from its seed and the epoch alone."""
+    device, config = learner.device, learner.config
+    step = (epoch - 1) * learner.steps_per_epoch
     with torch.random.fork_rng([device] if device.type == "cuda" else []):  # stock dropout draws from the global ones
-        for epoch in range(1, config.epochs + 1):
-            torch.manual_seed(derived_seed("dropout", member.seed, epoch))
-            model.train()
-            for rows in epoch_order(member, data.lengths, config.batch_size, epoch):
-                learner.set_rate(step)
-                learner.step(rows)
-                step += 1
-    model.eval()
+        torch.manual_seed(derived_seed("dropout", member.seed, epoch))
+        learner.model.train()
+        for rows in epoch_order(member, learner.stream.data.lengths, config.batch_size, epoch):
+            learner.set_rate(step)
+            learner.step(rows)
+            step += 1
 
 
 def given_probability(model: Classifier, data: Encoded, pooling: str = "token") -> np.ndarray:

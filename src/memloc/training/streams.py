@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from memloc.config import TrainConfig
@@ -56,14 +56,25 @@ class Learner:
                 f"labels of head {stream.head}", len(stream.labels), f"one for each of {len(stream.data)} examples"
             )
         self.model, self.stream, self.config = model, stream, config
-        model.set_trainable(stream.parts)
         self.device = next(model.parameters()).device
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.parameters = self.chosen()
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=stream.lr, weight_decay=config.weight_decay, fused=self.device.type in ("cpu", "cuda")
         )
         self.steps_per_epoch = -(-len(stream.data) // config.batch_size)
         self._labels = torch.tensor(stream.labels).to(self.device)
+
+    def chosen(self) -> list[nn.Parameter]:
+        """What learns: all parameters of the stream's parts; everything else is told to want no gradient."""
+        self.model.set_trainable(self.stream.parts)
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    def logits(self, rows: np.ndarray, pooled: Tensor | None = None) -> Tensor:
+        """Logits [B, C] of some rows; ``pooled`` as in `step`."""
+        if pooled is not None:
+            return self.model.classify(pooled[torch.from_numpy(rows).to(self.device)], self.stream.head)
+        ids, mask = self.stream.data.tensors(rows, self.device)
+        return self.model(ids, mask, self.stream.head, self.config.pooling)
 
     def rate(self, step: int) -> float:
         """Learning rate at a step counted from 0: linear warm-up over int(warmup x steps), then linear decay to 0."""
@@ -87,11 +98,7 @@ class Learner:
     def step(self, rows: np.ndarray, pooled: Tensor | None = None) -> None:
         """One optimiser step on some rows; ``pooled`` [N, d] stands for the backbone where that never changes."""
         with autocast(self.device, self.config.precision):
-            if pooled is None:
-                ids, mask = self.stream.data.tensors(rows, self.device)
-                logits = self.model(ids, mask, self.stream.head, self.config.pooling)
-            else:
-                logits = self.model.classify(pooled[torch.from_numpy(rows).to(self.device)], self.stream.head)
+            logits = self.logits(rows, pooled)
         loss = functional.cross_entropy(logits.float(), self._labels[torch.from_numpy(rows).to(self.device)])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
