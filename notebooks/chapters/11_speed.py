@@ -31,8 +31,12 @@ Markdown(tabulate_speed.told(measured))
 # - **Retraining.** The plain version runs the frozen layers before the window in every epoch. Here their states are
 #   computed once, gradients stop at the window, and the optimiser keeps state for the window alone.
 # - **Gradients.** One backward pass a batch instead of one an example: the mean over a group is the gradient of a sum.
-# - **Probing.** One pass gives the states of all layers, and the probes of all layers train side by side.
-# - **Centroids.** One pass for all layers instead of one a layer and pair of classes; pairs by matrix products.
+# - **Probing.** One pass gives the states of all layers, and the probes of all layers train side by side. The plain
+#   version runs the model for each probe. *probe_training* leaves the states out on both sides, so it shows what is
+#   gained by training probes together alone.
+# - **Centroids.** One pass for all layers instead of one a layer and pair of classes; pairs by matrix products. The
+#   plain version runs the examples of a pair alone, so with C classes each example is run in 2 (C - 1) pairs and
+#   L + 1 layers, and no algorithm can gain more than that many passes.
 # - **Training.** Batches of texts of similar length, and gradients only where something learns.
 #
 # ## Measured
@@ -43,6 +47,13 @@ Markdown(tabulate_speed.told(measured))
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_speed.speed_table(measured))
+
+# %% [markdown]
+# How both grow with the number of examples N, layers L and classes C, on generated texts and random weights. These
+# take so little time that a single measurement can be off by half.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_speed.growth_table(measured))
 
 # %% [markdown]
 # ## Memory on many long examples

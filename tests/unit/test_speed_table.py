@@ -10,7 +10,7 @@ from benchmarks import memory
 from benchmarks.run import main
 
 from memloc.errors import MemlocError
-from memloc.publishing.tabulate_speed import memory_table, read_benchmarks, read_memory, speed_table, told
+from memloc.publishing.tabulate_speed import growth_table, memory_table, read_benchmarks, read_memory, speed_table, told
 
 
 def test_what_the_benchmarks_write_is_what_the_book_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,9 @@ def test_what_the_benchmarks_write_is_what_the_book_shows(tmp_path: Path, monkey
     assert found["classes"].tolist() == [2, 2, 3, 3]
     assert (found["difference"] < 1e-4).all()
     assert (found["ratio"] == found["plain_seconds"] / found["ours_seconds"]).all()
-    shown = speed_table(found)
+    assert growth_table(found)[["N", "C"]].to_numpy().tolist() == [["8", "2"], ["12", "2"], ["8", "3"], ["12", "3"]]
+    assert speed_table(found).empty
+    shown = speed_table(found.assign(source="files"))
     assert shown["examples"].str.startswith(("8 of", "12 of")).all()
     assert "4 measurements" in told(found)
 

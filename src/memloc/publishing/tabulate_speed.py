@@ -57,7 +57,7 @@ def speed_facts(measured: pd.DataFrame) -> dict[str, str]:
 
 
 def speed_table(measured: pd.DataFrame) -> pd.DataFrame:
-    """One row a measurement, techniques together."""
+    """One row a measurement on texts of the study's tasks, techniques together."""
     rows = [
         {
             "technique": row["technique"],
@@ -74,7 +74,28 @@ def speed_table(measured: pd.DataFrame) -> pd.DataFrame:
             "best of": str(row["repeats"]),
             "on": row["device"],
         }
-        for row in measured.sort_values(["technique", "hidden", "rows", "classes"]).to_dict("records")
+        for row in measured[measured["source"] != "generated"]
+        .sort_values(["technique", "hidden", "rows", "classes"])
+        .to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+def growth_table(measured: pd.DataFrame) -> pd.DataFrame:
+    """Measurements on generated texts, compactly: how both times grow with examples N, layers L and classes C."""
+    kept = measured[measured["source"] == "generated"].sort_values(["technique", "model", "layers", "classes", "rows"])
+    rows = [
+        {
+            "technique": row["technique"],
+            "model": f"{row['model']}, width {row['hidden']}",
+            "N": str(row["rows"]),
+            "L": str(row["layers"]),
+            "C": str(row["classes"]),
+            "plain": f"{row['plain_seconds']:.2f} s",
+            "memloc": f"{row['ours_seconds']:.2f} s",
+            "times as fast": f"{row['ratio']:.1f}",
+        }
+        for row in kept.to_dict("records")
     ]
     return pd.DataFrame(rows)
 
