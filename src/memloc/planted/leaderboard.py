@@ -1,0 +1,79 @@
+"""The leaderboard: who finds what was planted, best skill first, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from memloc.analysis.intervals import Interval
+from memloc.planted.answers import ALWAYS, SINGLE, WINDOWS
+from memloc.planted.entries import REGIMES
+from memloc.planted.overall import SHOWN, score_table
+
+Who = tuple[str, str]  # technique and variant
+
+
+def leaderboard(
+    found: pd.DataFrame,
+    planted: pd.DataFrame,
+    seconds: pd.DataFrame | None = None,
+    noise: float | None = None,
+    resamples: int = 1000,
+    permutations: int = 1000,
+) -> pd.DataFrame:
+    """The scores of all localisers, blind before oracle; of the constants only the best one of each regime.
+
+    Args:
+        found: ``tables.FOUND``.
+        planted: ``tables.PLANTED``.
+        seconds: columns technique and seconds, what a localiser took for a cell; without it there is no such column.
+        noise, resamples, permutations: as for ``overall.score_table``.
+
+    Returns:
+        Words, a row a localiser and regime: regime, localiser, a column for each of ``SHOWN`` (its value, and its 95 %
+        interval over tasks where there are three), p of the skill, cells, tasks, and seconds.
+    """
+    return ranked(score_table(found, planted, noise, resamples, permutations), seconds)
+
+
+def ranked(table: pd.DataFrame, seconds: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The same from ``overall.score_table``."""
+    cost = {} if seconds is None else seconds.groupby("technique")["seconds"].mean().to_dict()
+    rows = []
+    for regime in REGIMES:
+        for who, scores in standing(table, regime).items():
+            told = {row["score"]: row for row in scores.to_dict("records")}
+            row = {"regime": regime, "localiser": localiser(who)}
+            row |= {name: in_words(told[name]) if name in told else "" for name in SHOWN}
+            skill = told["skill"]
+            row |= {"p": f"{skill['p']:.3f}", "cells": str(skill["cells"]), "tasks": str(skill["tasks"])}
+            if cost:
+                row["seconds"] = f"{cost[who[0]]:.1f}" if who[0] in cost else ""
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def standing(table: pd.DataFrame, regime: str) -> dict[Who, pd.DataFrame]:
+    """(technique, variant) to its scores in a regime, best skill first; of the constants only the best one."""
+    chosen = table[table["regime"] == regime]
+    skill = chosen[chosen["score"] == "skill"].sort_values("value", ascending=False, kind="stable")
+    order = list(zip(skill["technique"], skill["variant"], strict=True))
+    constants = [who for who in order if who[0] == ALWAYS]
+    parts = dict(list(chosen.groupby(["technique", "variant"])))
+    return {who: parts[who] for who in order if who not in constants[1:]}
+
+
+def localiser(who: Who) -> str:
+    """How figures and tables call a technique's reading."""
+    technique, variant = who
+    if technique == ALWAYS:
+        return f"{technique} {variant}"
+    return f"{technique} ({variant})" if variant in (SINGLE, WINDOWS) else technique
+
+
+def in_words(row: Mapping[Any, Any]) -> str:
+    """``0.42 [0.31, 0.55]``; without brackets where there are too few tasks, a dash where there is no value."""
+    return str(Interval(*(np.array(row[name]) for name in ("value", "low", "high"))))
