@@ -126,12 +126,27 @@ PLANTED = _schema(
     has_truth_blind=pa.bool_(),
     seconds=_float,
 )
+# What became of the wrong labels a localiser did not see, when what it pointed to was taken out (`planted.removal`).
+_kept = tuple(f"{group}_{when}" for when in ("before", "after", "after_random") for group in ("noisy", "clean"))
+REMOVAL = _schema(
+    "removal",
+    (*_kept[4:], "is_true"),
+    **_planting,
+    regime=_string,
+    technique=_string,
+    variant=_string,
+    removed=_string,  # layers:4,5 | units:0.01
+    is_true=_float,  # share of what was removed that is of the place; null: the place is not known
+    **dict.fromkeys(_kept, _float),  # accuracies of the given labels; null: nothing else of that size to remove
+    n_noisy=_int,
+    n_random=_int,  # removals behind the means `_random`
+)
 
 # Of the pretraining of one model; `seconds` of training so far, `n` steps (train) or predictions (validation).
 PRETRAINING = _schema("pretraining", tokens=_int, split=_string, loss=_float, n=_int, seconds=_float)
 
 _released = (RELEASED_OUTCOMES, RELEASED_TRACES, RELEASED_MAP)
-_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), *_released, FOUND, PLANTED)
+_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), *_released, FOUND, PLANTED, REMOVAL)
 TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in _all}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}
