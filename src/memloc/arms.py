@@ -18,6 +18,7 @@ CONTROLS = ("control_first", "control_middle", "control_last")
 CONTROL_ARMS = (*CONTROLS, "control_frozen", *(f"{control}_normal" for control in CONTROLS))
 SETTINGS = ("main", *CONTROLS)
 MAIN, AUXILIARY = "main", "aux"  # names of the heads
+INDEPENDENT = "independent"  # as the normal arm, from another seed: a stranger with the same task (DESIGN: planted)
 
 
 def arm_of(setting: str, asked: str) -> str:
@@ -47,7 +48,7 @@ def followed(arm: str) -> tuple[str, ...]:
 
 def learns_original(arm: str) -> bool:
     """Whether the arm is trained on the original labels of the main task, and not on the given ones."""
-    return arm in ("normal", *YARDSTICKS) or arm.endswith("_normal")
+    return arm in ("normal", INDEPENDENT, *YARDSTICKS) or arm.endswith("_normal")
 
 
 def target_layers(setting: str, num_layers: int) -> tuple[int, int]:

@@ -6,11 +6,12 @@ default one, so that what was computed before is still found.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from memloc.arms import ARMS, CONTROL_ARMS, SETTINGS, arm_of, followed
+from memloc.arms import ARMS, CONTROL_ARMS, INDEPENDENT, SETTINGS, arm_of, followed
 from memloc.config import config_key
 from memloc.data.catalogue import get_task
 from memloc.data.prepare import load_raw
@@ -75,8 +76,8 @@ class Configurations:
         Raises:
             MemlocError: for an unknown arm, or a control's arm where the profile has no control for the task.
         """
-        if arm not in (*ARMS, *CONTROL_ARMS):
-            raise MemlocError("arm", arm, (*ARMS, *CONTROL_ARMS))
+        if arm not in (known := (*ARMS, INDEPENDENT, *CONTROL_ARMS)):
+            raise MemlocError("arm", arm, known)
         config = {
             "version": TRAINING_VERSION,
             "arm": arm,
@@ -117,6 +118,15 @@ class Configurations:
 
     def technique_config(self, cell: CellId, name: str, setting: str = "main") -> dict[str, Any]:
         """The full configuration of a technique's rows: its settings and the arms they come from, as it calls them."""
+        config = self.rows_config(cell, name, lambda arm: self.checkpoint_config(cell, arm_of(setting, arm)))
+        return config if setting == "main" else config | {"setting": setting}
+
+    def rows_config(self, cell: CellId, name: str, made_from: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+        """The same of rows from any arms.
+
+        Args:
+            made_from: the configuration of what the technique gets for an arm that it asks for.
+        """
         from memloc.techniques.base import get_technique, settings_of
 
         technique = get_technique(name)
@@ -126,11 +136,7 @@ class Configurations:
             "version": technique.version,
             # how much runs at once changes no result: whatever is asked for, and had, the key holds the default
             "settings": settings_of(technique, self.profile.techniques.get(name)) | at_once,
-            "arms": {
-                arm: self.checkpoint_config(cell, arm_of(setting, arm))
-                for arm in (*technique.arms, *technique.optional)
-                if arm != "pretrained"
-            },
+            "arms": {arm: made_from(arm) for arm in (*technique.arms, *technique.optional) if arm != "pretrained"},
             "cell": cell._asdict(),
         }
         if not config["arms"]:  # nothing trained would say which examples and which model
@@ -141,4 +147,4 @@ class Configurations:
                 "max_length": training.max_length,
                 "pooling": training.pooling,
             }
-        return config if setting == "main" else config | {"setting": setting}
+        return config

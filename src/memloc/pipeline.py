@@ -7,6 +7,7 @@ command line, a chapter, or a test.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from memloc.arms import (
     ARMS,
     AUXILIARY,
     CONTROL_ARMS,
+    INDEPENDENT,
     arm_of,
     auxiliary_parts,
     followed,
@@ -88,6 +90,7 @@ class Experiment(Materials):
         )
 
     def _train(self, folder: Path, cell: CellId, arm: str) -> None:
+        from memloc.training.batches import derived_seed
         from memloc.training.loop import Plan, Trainer
         from memloc.training.words import write_bag_of_words
 
@@ -96,7 +99,8 @@ class Experiment(Materials):
             return
         training = self.profile.models[cell.model].training
         joint = arm in CONTROL_ARMS
-        model, train = self.fresh(cell, joint), self.encoded(cell, "train")
+        seed = derived_seed(INDEPENDENT, cell.seed) if arm == INDEPENDENT else cell.seed
+        model, train = self.fresh(cell._replace(seed=seed), joint), self.encoded(cell, "train")
         labels = train.label if learns_original(arm) else train.given
         plan = Plan(main_parts(arm, model.parts(), model.num_layers), labels)
         twins = [json.loads(self.checkpoint(cell, leader).file("summary.json").read_text()) for leader in followed(arm)]
@@ -108,7 +112,7 @@ class Experiment(Materials):
             plan.beside = self._auxiliary(cell, model)
         what = f"training {cell} {arm}"
         with told_what_to_lower(what, "training.batch_size or training.max_length"):
-            trainer = Trainer(model, train, self.encoded(cell, "validation"), training, cell.seed, plan)
+            trainer = Trainer(model, train, self.encoded(cell, "validation"), training, seed, plan)
             trainer.run(folder, folder / RESUME, what)
 
     def _auxiliary(self, cell: CellId, model: Classifier) -> Stream:
@@ -156,23 +160,47 @@ class Experiment(Materials):
         Args:
             setting: ``main``, or one of ``CONTROLS``, whose arms then stand for those the technique asks for.
         """
-        config, noted = self.technique_config(cell, name, setting), self._noted()
+        config = self.technique_config(cell, name, setting)
 
-        def make(folder: Path) -> None:
-            given = self._given(folder, cell, config, setting)
-            self._localise(folder, given, setting, name, noted)
-
-        return self.store.get_or_make("rows", config, make, noted)
-
-    def _given(self, folder: Path, cell: CellId, config: dict[str, Any], setting: str) -> Cell:
-        """What a technique is given; the arms it needs are trained first."""
-        from memloc.techniques.base import Cell
-
-        for arm in config["arms"]:  # here, and not when it is loaded: a technique may have switched gradients off
-            self.checkpoint(cell, arm_of(setting, arm))
+        def ready() -> None:
+            for arm in config["arms"]:
+                self.checkpoint(cell, arm_of(setting, arm))
 
         def load(arm: str, memorised: bool = False) -> Classifier:
             return self.load(cell, arm_of(setting, arm), "first memorised" if memorised else "last")
+
+        return self.localised(cell, config, ready, load, setting)
+
+    def localised(
+        self,
+        cell: CellId,
+        config: dict[str, Any],
+        ready: Callable[[], None],
+        load: Callable[..., Classifier],
+        setting: str = "main",
+    ) -> Artefact:
+        """The rows of a technique from any arms.
+
+        Args:
+            config: from ``rows_config``.
+            ready: makes the arms. It is called first, and not when one is loaded: a technique may have switched
+                gradients off by then.
+            load: as in ``Cell``.
+        """
+        noted = self._noted()
+
+        def make(folder: Path) -> None:
+            ready()
+            given = self.given(cell, config, load, folder / RESUME)
+            self._localise(folder, given, setting, config["technique"], noted)
+
+        return self.store.get_or_make("rows", config, make, noted)
+
+    def given(
+        self, cell: CellId, config: dict[str, Any], load: Callable[..., Classifier], resume: Path | None = None
+    ) -> Cell:
+        """What a technique is given, of arms that are made; arguments as in ``localised``."""
+        from memloc.techniques.base import Cell
 
         return Cell(
             run_key=config_key(config),
@@ -181,7 +209,7 @@ class Experiment(Materials):
             train=self.encoded(cell, "train"),
             load=load,
             arms=("pretrained", *config["arms"]),
-            resume=folder / RESUME,
+            resume=resume,
             pooling=self.profile.models[cell.model].training.pooling,
         )
 

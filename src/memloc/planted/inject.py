@@ -78,7 +78,8 @@ class Injector(Learner):
         self.model.requires_grad_(False)
         self.tensors: dict[str, nn.Parameter] = {}
         for name, mask in self.held.items():
-            parameter = self._parameter(name).requires_grad_(True)
+            parameter = self._parameter(name)
+            parameter.requires_grad_(True)
             if mask is not None:
                 parameter.register_hook(lambda gradient, mask=mask: gradient * mask)
             self.tensors[name] = parameter
