@@ -126,6 +126,16 @@ PLANTED = _schema(
     has_truth_blind=pa.bool_(),
     seconds=_float,
 )
+# How many of the feed-forward units that hold the wrong labels a localiser of units finds (`planted.recall`).
+RECALLED = _schema(
+    "recalled",
+    **_planting,
+    regime=_string,
+    technique=_string,
+    true=_int,  # units planted into; as many of the highest scores are looked at
+    units=_int,  # of the model
+    recall=_float,  # of the planted ones, the share that is among them; ties share
+)
 # What became of the wrong labels a localiser did not see, when what it pointed to was taken out (`planted.removal`).
 _kept = tuple(f"{group}_{when}" for when in ("before", "after", "after_random") for group in ("noisy", "clean"))
 REMOVAL = _schema(
@@ -146,7 +156,7 @@ REMOVAL = _schema(
 PRETRAINING = _schema("pretraining", tokens=_int, split=_string, loss=_float, n=_int, seconds=_float)
 
 _released = (RELEASED_OUTCOMES, RELEASED_TRACES, RELEASED_MAP)
-_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), *_released, FOUND, PLANTED, REMOVAL)
+_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), *_released, FOUND, PLANTED, RECALLED, REMOVAL)
 TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in _all}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}

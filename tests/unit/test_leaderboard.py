@@ -8,11 +8,13 @@ import pytest
 from planted_tables import blind, blurred, fixed, found, perfect, planted
 from scipy.stats import kstest
 
+from memloc import tables
 from memloc.errors import MemlocError
 from memloc.planted.entries import NO_TRUTH, NOT_LEARNT, NOT_SETTLED, Entry, entries, fates, main_amount, with_truth
 from memloc.planted.leaderboard import leaderboard, localiser
 from memloc.planted.overall import SHOWN, Constants, entry_scores, score_table
-from memloc.planted.places import Place, truth
+from memloc.planted.places import Place, drawn_units, truth
+from memloc.planted.recall import recall_table, recalled
 
 FEW = {"resamples": 100, "permutations": 200}
 
@@ -190,3 +192,38 @@ def test_nothing_with_ground_truth_gives_an_empty_board() -> None:
     made = planted(tasks=("trec",), lost=["spread", *(f"layer:{n}" for n in range(1, 7))])
     assert score_table(found(planted(tasks=("trec",)), perfect=perfect), made, **FEW).empty
     assert leaderboard(found(planted(tasks=("trec",)), perfect=perfect), made, **FEW).empty
+
+
+def test_recall_of_planted_units() -> None:
+    place = Place.parse("units:0.1")
+    units = pd.DataFrame({"layer": np.repeat([1, 2], 40), "unit": np.tile(np.arange(40), 2), "score": 0.0})
+    true = {(layer, unit) for layer, unit in drawn_units(place, 2, 40, 1)}
+    hit = np.array([pair in true for pair in zip(units["layer"], units["unit"], strict=True)])
+    assert recalled(units.assign(score=hit * 1.0), place, 1) == {"true": 8, "units": 80, "recall": 1.0}
+    shuffled = units.assign(score=hit * 1.0).sample(frac=1, random_state=0)
+    assert recalled(shuffled, place, 1)["recall"] == 1, "whatever order the rows are in"
+    assert recalled(units, place, 1)["recall"] == pytest.approx(0.1)
+    with pytest.raises(MemlocError, match="each of 2 x 40 once"):
+        recalled(units[1:], place, 1)
+
+    made = planted(more=("units:0.1",), depth=2)
+    rows = made.loc[made["place"] == "units:0.1", ["task", "model", "seed", "noise", "place"]]
+    table = pd.concat(
+        [
+            rows.assign(regime=regime, technique=name, true=8, units=80, recall=value)
+            for regime in ("oracle", "blind")
+            for name, value in (("poor", 0.125), ("good", 0.75))
+        ]
+    )
+    tables.validate(table[tables.RECALLED.names], tables.RECALLED, "recalled")
+    told = recall_table(table, made, **FEW)
+    assert told[["regime", "technique"]].to_numpy().tolist() == [
+        ["blind", "good"],
+        ["blind", "poor"],
+        ["oracle", "good"],
+        ["oracle", "poor"],
+    ]
+    good, poor = told.iloc[0], told.iloc[1]
+    assert good[["chance", "low", "high", "cells"]].tolist() == pytest.approx([0.1, 0.75, 0.75, 3])
+    assert good["p"] < 0.05 < poor["p"]
+    assert good["null_low"] < 0.1 < good["null_high"] < 0.75

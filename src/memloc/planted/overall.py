@@ -105,7 +105,7 @@ def _places(entry: Entry, resamples: int, permutations: int, rng: np.random.Gene
             with np.errstate(divide="ignore", invalid="ignore"):
                 value, null, expected = (1 - np.divide(d, best) for d in (value, null, expected))
                 draws, best = 1 - draws / best_draws, 0.0
-        told[name] = {**_told(float(value), draws, null, tasks), "chance": float(expected), "constant": float(best)}
+        told[name] = {**told_of(float(value), draws, null, tasks), "chance": float(expected), "constant": float(best)}
     return {name: told[name] for name in SHOWN if name in told}
 
 
@@ -126,11 +126,11 @@ def _calibration(entry: Entry, resamples: int, permutations: int, rng: np.random
         return None
     counts = task_draws(tasks, resamples, rng)
     draws = counts @ np.array(values) / counts.sum(axis=1)
-    row = _told(float(np.mean(values)), draws, np.mean(nulls, axis=0), np.array(tasks))
+    row = told_of(float(np.mean(values)), draws, np.mean(nulls, axis=0), np.array(tasks))
     return {**row, "chance": 0.5, "constant": 0.5, "cells": cells}
 
 
-def _told(value: float, draws: np.ndarray, null: np.ndarray, tasks: np.ndarray) -> dict[str, Any]:
+def told_of(value: float, draws: np.ndarray, null: np.ndarray, tasks: np.ndarray) -> dict[str, Any]:
     """A score with its interval over tasks, its interval of chance and p."""
     several = len(set(tasks)) >= TASKS_FOR_INTERVAL
     low, high = percentiles(draws) if several else (np.nan, np.nan)
