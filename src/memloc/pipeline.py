@@ -59,7 +59,7 @@ class Experiment(Materials):
     _fingerprints: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     _datasets: dict[str, LoadedData] = field(default_factory=dict, repr=False)
 
-    def _noted(self) -> dict[str, Any]:
+    def noted(self) -> dict[str, Any]:
         """For the sidecar: what may change the last bits of a result and is no setting."""
         import torch
 
@@ -86,7 +86,7 @@ class Experiment(Materials):
         """A trained arm, from the store or trained now (its twin first)."""
         config = self.checkpoint_config(cell, arm)
         return self.store.get_or_make(
-            "checkpoint", config, lambda folder: self._train(folder, cell, arm), self._noted()
+            "checkpoint", config, lambda folder: self._train(folder, cell, arm), self.noted()
         )
 
     def _train(self, folder: Path, cell: CellId, arm: str) -> None:
@@ -187,7 +187,7 @@ class Experiment(Materials):
                 gradients off by then.
             load: as in ``Cell``.
         """
-        noted = self._noted()
+        noted = self.noted()
 
         def make(folder: Path) -> None:
             ready()

@@ -6,11 +6,13 @@ import logging
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from memloc.errors import MemlocError
 from memloc.pipeline import CellId, Experiment
@@ -20,20 +22,33 @@ from memloc.store import Store
 
 @dataclass(frozen=True)
 class CellRun:
-    """What became of one cell: seconds it took here, and the error if it failed."""
+    """What became of one cell: seconds it took here, and the error if it failed.
 
-    cell: CellId
+    Attributes:
+        cell: a `CellId`, or whatever a job is about.
+    """
+
+    cell: Any
     seconds: float
     error: str = ""
 
 
 @dataclass(frozen=True)
-class _Job:
-    profile: Profile
-    home: Path
-    device: str
-    data_dir: Path | None
-    cell: CellId
+class Job:
+    """Something to do for one cell.
+
+    Attributes:
+        cell: what is told of it; hashable.
+        work: fills the store. Pickled for a process of its own: a function of a module, or a ``partial`` of one.
+    """
+
+    cell: Any
+    work: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Started:
+    job: Job
     threads: int
     quiet: bool
 
@@ -61,39 +76,54 @@ def run_profile(
     Returns:
         One record per cell, in the order of the profile. A failed cell does not stop the others.
     """
+    ready(experiment)
+    return run_jobs(
+        [Job(cell, partial(_fill, remade(experiment), cell)) for cell in experiment.cells()], workers, say, threads
+    )
+
+
+def ready(experiment: Experiment) -> None:
+    """Find out at once, and not once a cell, what would stop every one."""
     experiment.check()  # a device that is not there is told once, not once a cell
     for task in experiment.tasks():
         experiment.dataset(task)  # bad data are told before anything is trained
-    cells = experiment.cells()
+
+
+def remade(experiment: Experiment) -> Callable[[], Experiment]:
+    """Makes the same experiment in another process, where nothing is read or checked yet."""
+    return partial(_experiment, experiment.profile, experiment.store.root, experiment.device, experiment.data_dir)
+
+
+def _experiment(profile: Profile, home: Path, device: str, data_dir: Path | None) -> Experiment:
+    return Experiment(profile, Store(home), device, data_dir)
+
+
+def _fill(remake: Callable[[], Experiment], cell: CellId) -> None:
+    remake().run_cell(cell)
+
+
+def run_jobs(
+    jobs: Sequence[Job], workers: int = 1, say: Callable[[str], None] = tell, threads: int | None = None
+) -> list[CellRun]:
+    """Do all jobs; arguments and result as of `run_profile`."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     threads = threads or (int(asked) if asked.isdigit() else 1) or 1
-    jobs = [
-        _Job(
-            experiment.profile,
-            experiment.store.root,
-            experiment.device,
-            experiment.data_dir,
-            cell,
-            threads,
-            workers > 1,
-        )
-        for cell in cells
-    ]
+    started = [_Started(job, threads, workers > 1) for job in jobs]
     began, done = time.monotonic(), {}
-    for run in _in_turn(jobs) if workers <= 1 else _side_by_side(jobs, workers):
+    for run in _in_turn(started) if workers <= 1 else _side_by_side(started, workers):
         done[run.cell] = run
-        left = (time.monotonic() - began) / len(done) * (len(cells) - len(done))
+        left = (time.monotonic() - began) / len(done) * (len(jobs) - len(done))
         state = f"failed: {run.error}" if run.error else f"{run.seconds:.1f} s"
-        say(f"[{len(done)}/{len(cells)}] {run.cell}: {state}; about {_span(left)} left")
-    return [done[cell] for cell in cells]
+        say(f"[{len(done)}/{len(jobs)}] {run.cell}: {state}; about {_span(left)} left")
+    return [done[job.cell] for job in jobs]
 
 
-def _in_turn(jobs: list[_Job]) -> Iterator[CellRun]:
+def _in_turn(jobs: list[_Started]) -> Iterator[CellRun]:
     for job in jobs:
         yield _run(job)
 
 
-def _side_by_side(jobs: list[_Job], workers: int) -> Iterator[CellRun]:
+def _side_by_side(jobs: list[_Started], workers: int) -> Iterator[CellRun]:
     # spawn: a forked child inherits locked thread pools of torch
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
@@ -103,27 +133,27 @@ def _side_by_side(jobs: list[_Job], workers: int) -> Iterator[CellRun]:
                 try:
                     yield future.result()
                 except BrokenProcessPool:
-                    yield CellRun(futures[future].cell, 0.0, "its process was killed (out of memory?)")
+                    yield CellRun(futures[future].job.cell, 0.0, "its process was killed (out of memory?)")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _run(job: _Job) -> CellRun:
+def _run(started: _Started) -> CellRun:
     import torch
 
-    if job.quiet:
+    if started.quiet:
         os.environ["TQDM_DISABLE"] = "1"  # bars of several processes would overwrite each other
-    torch.set_num_threads(job.threads)
-    began = time.monotonic()
+    torch.set_num_threads(started.threads)
+    cell, began = started.job.cell, time.monotonic()
     try:
-        Experiment(job.profile, Store(job.home), job.device, job.data_dir).run_cell(job.cell)
+        started.job.work()
     except MemlocError as error:
-        return CellRun(job.cell, time.monotonic() - began, str(error))
+        return CellRun(cell, time.monotonic() - began, str(error))
     except Exception as error:  # whatever a technique or torch may raise: the other cells go on
-        logging.getLogger(__name__).exception("cell %s failed", job.cell)
-        return CellRun(job.cell, time.monotonic() - began, f"{type(error).__name__}: {error}")
-    return CellRun(job.cell, time.monotonic() - began)
+        logging.getLogger(__name__).exception("cell %s failed", cell)
+        return CellRun(cell, time.monotonic() - began, f"{type(error).__name__}: {error}")
+    return CellRun(cell, time.monotonic() - began)
 
 
 def _span(seconds: float) -> str:

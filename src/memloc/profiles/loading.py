@@ -13,6 +13,7 @@ import yaml
 from memloc.config import DataConfig, TrainConfig, from_mapping
 from memloc.errors import MemlocError, unknown_name
 from memloc.profiles.control import Control, control_content, parse_control
+from memloc.profiles.planting import Planting, parse_planting, planting_content
 
 SOURCES = ("hub", "files", "generated")
 FOLDER = Path(__file__).parent
@@ -41,6 +42,7 @@ class Profile:
         techniques: technique name to settings.
         resamples: bootstrap draws of intervals.
         control: the control arms, or None for none.
+        planted: the benchmark with planted memorisation, or None for none.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Profile:
     techniques: dict[str, dict[str, Any]] = field(default_factory=dict)
     resamples: int = 1000
     control: Control | None = None
+    planted: Planting | None = None
 
     def narrowed(
         self,
@@ -94,7 +97,7 @@ class Profile:
 
 def profile_names() -> list[str]:
     """Profiles that ship with the package, smallest first."""
-    names = ("smoke", "mini", "small", "control", "techniques", "maps", "paper")
+    names = ("smoke", "planted-smoke", "mini", "small", "control", "techniques", "maps", "planted-small", "paper")
     return [name for name in names if (FOLDER / f"{name}.yml").exists()]
 
 
@@ -126,7 +129,7 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
         if not content.get(key):
             raise MemlocError(f"profile {name}", f"no {key}", f"a value for {key}")
     kinds = {"tasks": list, "seeds": list, "extra_arms": list, "resamples": int}
-    kinds |= dict.fromkeys(("models", "data", "training", "techniques", "control"), dict)
+    kinds |= dict.fromkeys(("models", "data", "training", "techniques", "control", "planted"), dict)
     for key, kind in kinds.items():
         if content.get(key) is not None and not isinstance(content[key], kind):
             raise MemlocError(f"{key} of profile {name}", content[key], f"a value of type {kind.__name__}")
@@ -150,6 +153,7 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
         techniques={t: dict(s or {}) for t, s in (content.get("techniques") or {}).items()},
         resamples=int(content.get("resamples", 1000)),
         control=parse_control(name, content.get("control"), content["tasks"], content.get("techniques") or {}),
+        planted=parse_planting(name, content.get("planted")),
     ).checked()
 
 
@@ -162,8 +166,9 @@ def profile_content(profile: Profile) -> dict[str, Any]:
         "tasks": list(profile.tasks),
         "extra_arms": list(profile.extra_arms),
     }
-    del content["name"], content["control"]  # a profile without control arms says nothing of them
-    return content | ({"control": control_content(profile.control)} if profile.control else {})
+    del content["name"], content["control"], content["planted"]  # a profile without these says nothing of them
+    content |= {"control": control_content(profile.control)} if profile.control else {}
+    return content | ({"planted": planting_content(profile.planted)} if profile.planted else {})
 
 
 def _model_run(

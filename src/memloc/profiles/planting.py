@@ -1,0 +1,94 @@
+"""What a profile asks of the benchmark with planted memorisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from memloc.config import TrainConfig, from_mapping
+from memloc.errors import MemlocError, unknown_name
+
+ORACLE, BLIND, ACQUIRED = REGIMES = ("oracle", "blind", "acquired")
+
+
+@dataclass(frozen=True)
+class Planting:
+    """Where wrong labels are planted, how, and who is asked what about it.
+
+    Attributes:
+        places: names of places (``memloc.planted.places``); ``layer:*`` stands for every layer.
+        regimes: ``oracle``, ``blind`` (DESIGN: planted memorisation), and ``acquired``: the ordinary perturbed arm.
+        injection: settings of training while labels are planted, instead of the model's own.
+        settling: the same while the model settles.
+        amounts: for some tasks, shares of wrong labels beside the profile's own.
+    """
+
+    places: tuple[str, ...]
+    regimes: tuple[str, ...] = REGIMES
+    injection: dict[str, Any] = field(default_factory=dict)
+    settling: dict[str, Any] = field(default_factory=dict)
+    amounts: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+KINDS = {"places": list, "regimes": list, "injection": dict, "settling": dict, "amounts": dict}
+
+
+def changed(training: TrainConfig, settings: Mapping[str, Any], where: str) -> TrainConfig:
+    """Training with some settings changed.
+
+    Raises:
+        MemlocError: for one that there is not, or a value out of its range.
+    """
+    return from_mapping(TrainConfig, asdict(training) | dict(settings), where)
+
+
+def parse_planting(profile: str, content: Mapping[str, Any] | None) -> Planting | None:
+    """The field ``planted`` of a profile from plain data.
+
+    Raises:
+        MemlocError: naming the setting, the value and what is accepted.
+    """
+    from memloc.data.catalogue import get_task
+
+    if content is None:
+        return None
+    where = f"planted of profile {profile}"
+    for name, value in content.items():
+        if name not in KINDS:
+            raise unknown_name(f"setting in {where}", name, KINDS)
+        if not isinstance(value, KINDS[name]):
+            raise MemlocError(f"{name} of {where}", value, f"a value of type {KINDS[name].__name__}")
+    places = _places(content.get("places"), where)
+    regimes = tuple(dict.fromkeys(content.get("regimes") or REGIMES))
+    for regime in regimes:
+        if regime not in REGIMES:
+            raise unknown_name(f"regime of {where}", str(regime), REGIMES)
+    for name in ("injection", "settling"):
+        changed(TrainConfig(), content.get(name) or {}, f"{name} of {where}")
+    amounts = {}
+    for task, rates in (content.get("amounts") or {}).items():
+        get_task(task)
+        if not isinstance(rates, list) or not all(type(rate) is float and 0 < rate < 1 for rate in rates):
+            raise MemlocError(f"amounts of {task} in {where}", rates, "a list of shares between 0 and 1")
+        amounts[task] = tuple(dict.fromkeys(rates))
+    return Planting(places, regimes, dict(content.get("injection") or {}), dict(content.get("settling") or {}), amounts)
+
+
+def _places(names: Sequence[str] | None, where: str) -> tuple[str, ...]:
+    from memloc.planted.places import EVERY_LAYER, Place
+
+    if not names:
+        raise MemlocError(f"places of {where}", names, "a list of places")
+    return tuple(dict.fromkeys(name if name == EVERY_LAYER else str(Place.parse(name)) for name in names))
+
+
+def planting_content(planting: Planting) -> dict[str, Any]:
+    """Plain data of which ``parse_planting`` makes the same."""
+    return {
+        "places": list(planting.places),
+        "regimes": list(planting.regimes),
+        "injection": dict(planting.injection),
+        "settling": dict(planting.settling),
+        "amounts": {task: list(rates) for task, rates in planting.amounts.items()},
+    }
