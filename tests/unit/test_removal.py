@@ -97,7 +97,7 @@ def test_what_stands_beside_a_removal() -> None:
 def test_the_planted_layer_alone_forgets(pointing: dict[str, Any], layer: int, forgets: bool) -> None:
     perturbed, normal, data = planted_layer("bert", 4, 2)
     given = cell({"perturbed": perturbed, "pretrained": normal}, data)
-    frame = removal(given, {"pointing": {"layer": layer}}, Place.parse("layer:2"))
+    frame = removal({"pointing": given}, {"pointing": {"layer": layer}}, Place.parse("layer:2"))
     tables.validate(frame.assign(**CELL)[tables.REMOVAL.names], tables.REMOVAL, "removal")
     (row,) = frame.to_dict("records")
     assert row["removed"] == f"layers:{layer}"
@@ -114,12 +114,12 @@ def test_places_of_several_layers_and_no_known_place(pointing: dict[str, Any]) -
     perturbed, normal, data = planted_layer("bert", 4, 2)
     given = cell({"perturbed": perturbed, "pretrained": normal}, data)
     settings: dict[str, dict[str, Any]] = {"pointing": {"layer": 3}}
-    (band,) = removal(given, settings, Place.parse("band:2-3"), draws=2).to_dict("records")
+    (band,) = removal({"pointing": given}, settings, Place.parse("band:2-3"), draws=2).to_dict("records")
     assert (band["removed"], band["is_true"], band["n_random"]) == ("layers:1,3", 0.5, 2)
-    acquired = removal(given, settings, None, draws=2)
+    acquired = removal({"pointing": given}, settings, None, draws=2)
     assert acquired["removed"].tolist() == ["layers:3", "layers:1,3"]
     assert acquired["is_true"].isna().all()
-    assert removal(given, settings, Place.parse("spread")).empty, "nothing else is left to take out"
+    assert removal({"pointing": given}, settings, Place.parse("spread")).empty, "nothing else is left to take out"
 
 
 def test_pointing_to_the_planted_units_forgets(pointing: dict[str, Any]) -> None:
@@ -127,13 +127,13 @@ def test_pointing_to_the_planted_units_forgets(pointing: dict[str, Any]) -> None
     given = cell({"perturbed": perturbed, "pretrained": normal}, data)
     width = unit_shape(perturbed)[1]
     share = 1 / (2 * width)
-    frame = removal(given, {"pointing": {"units": "1:5"}}, Place.parse("layer:2"), draws=4, share=share)
+    frame = removal({"pointing": given}, {"pointing": {"units": "1:5"}}, Place.parse("layer:2"), draws=4, share=share)
     row = frame[frame["removed"].str.startswith("units")].iloc[0]
     assert (row["noisy_before"], row["noisy_after"], row["is_true"], row["n_random"]) == (1, 0, 1, 4)
     assert row["noisy_after_random"] > 0.5
     place = Place("units", share=share)
     ((layer, unit),) = drawn_units(place, 2, width, 1)
-    frame = removal(given, {"pointing": {"units": f"{layer - 1}:{unit}"}}, place, draws=1, share=share)
+    frame = removal({"pointing": given}, {"pointing": {"units": f"{layer - 1}:{unit}"}}, place, draws=1, share=share)
     assert frame["removed"].tolist() == [f"units:{share:g}"], "units lie in all layers, which leaves no other layers"
     assert frame["is_true"].tolist() == [1]
 
@@ -142,5 +142,5 @@ def test_the_same_each_time(pointing: dict[str, Any]) -> None:
     perturbed, normal, data = planted_layer("bert", 4, 2)
     given = cell({"perturbed": perturbed, "pretrained": normal}, data)
     settings: dict[str, dict[str, Any]] = {"pointing": {"layer": 2, "units": "0:1"}}
-    first, second = (removal(given, settings, None, draws=3) for _ in range(2))
+    first, second = (removal({"pointing": given}, settings, None, draws=3) for _ in range(2))
     assert first.equals(second)

@@ -115,8 +115,8 @@ def heaviest(scores: np.ndarray, count: int) -> np.ndarray:
 
 
 def removal(
-    cell: Cell,
-    techniques: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Cell],
+    settings: Mapping[str, Mapping[str, Any]],
     place: Place | None,
     draws: int = DRAWS,
     share: float = SHARE,
@@ -125,26 +125,27 @@ def removal(
     """What taking out does, for every technique.
 
     Args:
-        cell: with the arms of all techniques; ``perturbed`` is the model that layers are taken out of.
-        techniques: name to what its settings change of the defaults.
+        given: technique to what it is given of one cell, the same ``perturbed`` model and examples for all.
+        settings: technique to what is changed of its defaults.
         place: where the wrong labels are; None where nobody knows.
         draws: removals that look at nothing, where not all of them are made.
         share: of the feed-forward units, for techniques that score them.
         clean: as for ``halves``.
 
     Returns:
-        The columns of ``tables.REMOVAL`` from ``technique`` on, a row a technique and removal. A place that is every
-        layer leaves nothing else to take out, so it has rows of units alone.
+        The columns of ``tables.REMOVAL`` from ``technique`` on, a row a technique and removal. A place in every layer
+        leaves no other layers to take out, so it has rows of units alone.
 
     Raises:
         MemlocError: if a technique cannot be run on half of the noisy examples.
     """
+    cell = next(iter(given.values()))
     seen, scored = halves(cell.train, cell.seed, clean)
-    half = replace(cell, train=seen, resume=None)
     known = Removals(cell.load("perturbed"), cell.load("pretrained"), scored, cell.pooling)
     before, rows = known.layers(()), []
-    for name, changed in techniques.items():
-        found, details, _ = measured(name, half, settings_of(get_technique(name), changed))
+    for name, of_technique in given.items():
+        half = replace(of_technique, train=seen, resume=None)
+        found, details, _ = measured(name, half, settings_of(get_technique(name), settings.get(name)))
         variant, weight = next(iter(answers(found, known.model.num_layers).items()))
         made = list(_layers(known, weight, place, cell.seed, draws))
         if "units" in details:
