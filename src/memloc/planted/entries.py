@@ -11,8 +11,9 @@ import pandas as pd
 from memloc.errors import MemlocError
 from memloc.planted.answers import ALWAYS, CELL, RANDOM, baselines
 from memloc.planted.places import Place, truth
+from memloc.profiles.planting import BLIND, ORACLE
 
-REGIMES = ("blind", "oracle")
+REGIMES = (BLIND, ORACLE)  # in which there is ground truth, the harder one first
 BLOCK = ["task", "model", "seed", "noise"]
 WHO = ["regime", "technique", "variant"]
 NOT_LEARNT, NOT_SETTLED, NO_TRUTH = "not learnt", "did not settle", "restoring the place does not forget"
@@ -55,7 +56,7 @@ def fates(planted: pd.DataFrame) -> pd.DataFrame:
     why: dict[str, np.ndarray] = {}
     for regime in REGIMES:
         has = planted[f"has_truth_{regime}"].astype(bool)
-        late = np.where(~settled, NOT_SETTLED, NO_TRUTH) if regime == "blind" else NO_TRUTH
+        late = np.where(~settled, NOT_SETTLED, NO_TRUTH) if regime == BLIND else NO_TRUTH
         why[regime] = np.where(has, "", np.where(~learnt, NOT_LEARNT, late))
     return planted[[*CELL, "layers"]].assign(**why)
 
