@@ -81,3 +81,19 @@ def fixed(share: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
 def blind(share: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Anything."""
     return rng.dirichlet(np.ones(len(share)))
+
+
+def removals(found: pd.DataFrame) -> pd.DataFrame:
+    """``tables.REMOVAL`` in which taking the true layer out forgets 90 %, and any other layer 10 %."""
+    rows = []
+    keys = ["task", "model", "seed", "noise", "place", "regime", "technique", "variant"]
+    for key, answer in found[found["place"].str.startswith("layer")].groupby(keys):
+        row = dict(zip(keys, key, strict=True))
+        top, true = int(answer["weight"].to_numpy().argmax()) + 1, int(row["place"].removeprefix("layer:"))
+        row |= {"removed": f"layers:{top}", "is_true": float(top == true), "noisy_before": 1.0, "clean_before": 1.0}
+        others = (0.1 * 5 if top == true else 0.1 * 4 + 0.9) / 5
+        row |= {"noisy_after": 0.1 if top == true else 0.9, "noisy_after_random": 1 - others, "clean_after": 0.8}
+        rows.append(row | {"clean_after_random": 0.7, "n_noisy": 30, "n_random": 5})
+    frame = pd.DataFrame(rows)[tables.REMOVAL.names]
+    tables.validate(frame, tables.REMOVAL, "removal")
+    return frame

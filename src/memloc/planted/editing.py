@@ -1,0 +1,82 @@
+"""What taking out what localisers point to comes to, over all cells: does pointing to the place predict forgetting?
+
+Of ``tables.REMOVAL``. A removal *forgets* noisy_before - noisy_after of the wrong labels that the localiser never saw,
+and *loses* clean_before - clean_after of the right ones; its *gain* is what it forgets beyond removals of equal size
+that look at nothing. Rows without such removals are left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from memloc.analysis.correlation import correlation, percentiles, task_draws
+from memloc.planted.overall import TASKS_FOR_INTERVAL
+
+WHAT = ["regime", "technique", "what"]
+COLUMNS = [*WHAT, "is_true", "forgets", "random", "gain", "low", "high", "loses", "loses_random", "cells", "tasks"]
+
+
+def measured_removals(removal: pd.DataFrame) -> pd.DataFrame:
+    """The rows that can be compared, with what was removed in a word, and what it forgot and lost.
+
+    Returns:
+        The table with columns what (``layers``, ``units``; where the place is not known ``1 layer``, ``2 layers``),
+        forgets, random, gain, loses and loses_random, all in shares of the examples.
+    """
+    kept = removal[removal["noisy_after_random"].notna()].reset_index(drop=True)
+    named = [_what(removed, pd.isna(true)) for removed, true in zip(kept["removed"], kept["is_true"], strict=True)]
+    forgets, random = (kept["noisy_before"] - kept[f"noisy_{when}"] for when in ("after", "after_random"))
+    loses, beside = (kept["clean_before"] - kept[f"clean_{when}"] for when in ("after", "after_random"))
+    return kept.assign(
+        what=named, forgets=forgets, random=random, gain=forgets - random, loses=loses, loses_random=beside
+    )
+
+
+def _what(removed: str, unknown: bool) -> str:
+    kind, _, rest = removed.partition(":")
+    size = rest.count(",") + 1
+    return f"{size} layer{'s' if size > 1 else ''}" if unknown and kind == "layers" else kind
+
+
+def editing(removal: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Means over cells by regime, technique and what was removed; the gain with its 95 % interval over tasks.
+
+    Returns:
+        Columns ``COLUMNS``, the largest gain of a regime first; intervals are NaN with fewer than three tasks.
+    """
+    rows: list[dict[str, Any]] = []
+    means = ["is_true", "forgets", "random", "gain", "loses", "loses_random"]
+    for who, found in measured_removals(removal).groupby(WHAT):
+        low = high = np.nan
+        tasks = found["task"].to_numpy()
+        if len(set(tasks)) >= TASKS_FOR_INTERVAL:
+            counts = task_draws(tasks, resamples, np.random.default_rng(seed))
+            low, high = percentiles(counts @ found["gain"].to_numpy(float) / counts.sum(axis=1))
+        row: dict[str, Any] = dict(zip(WHAT, who, strict=True))
+        row |= {name: float(found[name].astype(float).mean()) for name in means}
+        rows.append({**row, "low": low, "high": high, "cells": len(found), "tasks": len(set(tasks))})
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return frame.sort_values(["regime", "gain"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def pointing_predicts(removal: pd.DataFrame, regime: str, resamples: int = 1000, seed: int = 0) -> dict[str, float]:
+    """Whether removals of layers that are true forget more, over all localisers and cells of a regime.
+
+    Returns:
+        rho (Spearman's of the share of removed layers that are true with the gain), its 95 % interval over tasks low
+        and high, n, and the mean gain where all removed layers are true (right) and where none is (wrong); NaN where
+        something cannot be told.
+    """
+    table = measured_removals(removal)
+    table = table[(table["regime"] == regime) & (table["what"] == "layers")]
+    true, gain, tasks = table["is_true"].to_numpy(float), table["gain"].to_numpy(float), table["task"].to_numpy()
+    low = high = np.nan
+    if len(set(tasks)) >= TASKS_FOR_INTERVAL:
+        counts = task_draws(tasks, resamples, np.random.default_rng(seed))
+        low, high = percentiles(correlation(true, gain, "spearman", counts))
+    right, wrong = (float(gain[true == share].mean()) if (true == share).any() else np.nan for share in (1, 0))
+    rho = float(correlation(true, gain, "spearman")[0])
+    return {"rho": rho, "low": low, "high": high, "n": float(len(table)), "right": right, "wrong": wrong}
