@@ -83,7 +83,15 @@ MAP = _schema(
     models_in=_int,
     models_out=_int,
 )
-DETAILS = {"outcomes": OUTCOMES, "probes": PROBES, "tensors": TENSORS, "positions": POSITIONS, "map": MAP}
+UNITS = _schema("units", arm=_string, layer=_int, unit=_int, score=_float)  # unit 0..F - 1 of the feed-forward block
+DETAILS = {
+    "outcomes": OUTCOMES,
+    "probes": PROBES,
+    "tensors": TENSORS,
+    "positions": POSITIONS,
+    "map": MAP,
+    "units": UNITS,
+}
 
 # A released run keeps all its cells in one file a table, so each row says whose it is.
 _cell = {"task": _string, "model": _string, "seed": _int}

@@ -19,7 +19,7 @@ from memloc.models.families import FAMILIES, Family
 
 # same layout as a family that the catalogue knows, under another name of transformers
 ALIKE = {"xlm-roberta": "roberta", "mistral": "llama", "qwen2": "llama", "qwen3": "llama"}
-GPT2 = Family("gpt2", "h", ("wte", "wpe"), ("ln_f",), "last", "|", "gpt2")
+GPT2 = Family("gpt2", "h", ("wte", "wpe"), ("ln_f",), "last", "|", "gpt2", feed_forward=("mlp.c_fc", "mlp.c_proj"))
 
 
 def own_families() -> dict[str, Family]:

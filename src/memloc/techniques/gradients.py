@@ -128,7 +128,7 @@ def mean_gradients(
     device = tensors[0].device
     given = torch.tensor(data.given, device=device)
     with (
-        _differentiating(model, tensors),
+        differentiating(model, tensors),
         tqdm(total=len(rows), desc=label, unit="example", leave=False, disable=None) as bar,
     ):
         for batch in token_batches(data.lengths[rows], tokens):
@@ -152,7 +152,7 @@ def mean_gradients(
 
 
 @contextmanager
-def _differentiating(model: Classifier, tensors: list[torch.nn.Parameter]) -> Iterator[None]:
+def differentiating(model: Classifier, tensors: list[torch.nn.Parameter]) -> Iterator[None]:
     """Evaluation mode, gradients of these tensors alone; afterwards the model is as before."""
     learning, training = [p for p in model.parameters() if p.requires_grad], model.training
     try:

@@ -24,9 +24,11 @@ from memloc.training.batches import Encoded, token_batches
 Window = tuple[int, int]  # first layer (from 1) and number of layers
 
 
-def windows(num_layers: int) -> list[Window]:
-    """All L (L + 1) / 2 contiguous windows, by first layer, then by length."""
-    return [(start, length) for start in range(1, num_layers + 1) for length in range(1, num_layers - start + 2)]
+def windows(num_layers: int, longest: int | None = None) -> list[Window]:
+    """All L (L + 1) / 2 contiguous windows, by first layer, then by length; or those of at most ``longest`` layers."""
+    longest = longest or num_layers
+    starts = range(1, num_layers + 1)
+    return [(start, length) for start in starts for length in range(1, min(longest, num_layers - start + 1) + 1)]
 
 
 @register_technique
@@ -80,6 +82,7 @@ def swap_predictions(
     tokens: int = 1024,
     pooling: str = "token",
     label: str = "swapping",
+    longest: int | None = None,
 ) -> np.ndarray:
     """Predicted class of every example under every window.
 
@@ -95,6 +98,7 @@ def swap_predictions(
         perturbed, normal: two arms with the same shape, in evaluation mode, on one device.
         data: N examples.
         tokens: padded tokens of a batch before windows multiply it.
+        longest: only windows of at most so many layers. Those of one layer take L + L (L + 1) / 2 applications.
 
     Returns:
         int64 [L (L + 1) / 2, N], windows in the order of `windows`.
@@ -107,18 +111,25 @@ def swap_predictions(
             "layers of the normal model", normal.num_layers, f"{perturbed.num_layers}, as the perturbed one"
         )
     device = next(perturbed.parameters()).device
-    predicted = np.empty((len(windows(perturbed.num_layers)), len(data)), np.int64)
+    predicted = np.empty((len(windows(perturbed.num_layers, longest)), len(data)), np.int64)
     with tqdm(total=len(data), desc=label, unit="example", leave=False, disable=None) as bar:
         for rows in token_batches(data.lengths, tokens):
             ids, mask = data.tensors(rows, device)
-            logits = swap_logits(perturbed, normal, ids, mask, pooling)
+            logits = swap_logits(perturbed, normal, ids, mask, pooling, longest)
             predicted[:, rows] = logits.argmax(dim=-1).cpu().numpy()
             bar.update(len(rows))
     return predicted
 
 
 @torch.inference_mode()
-def swap_logits(perturbed: Classifier, normal: Classifier, ids: Tensor, mask: Tensor, pooling: str = "token") -> Tensor:
+def swap_logits(
+    perturbed: Classifier,
+    normal: Classifier,
+    ids: Tensor,
+    mask: Tensor,
+    pooling: str = "token",
+    longest: int | None = None,
+) -> Tensor:
     """Logits [L (L + 1) / 2, B, C] of one batch under every window; see `swap_predictions` for the algorithm."""
     recording = record(perturbed, ids, mask)
     token = perturbed.pooled_token(mask, pooling)
@@ -131,13 +142,15 @@ def swap_logits(perturbed: Classifier, normal: Classifier, ids: Tensor, mask: Te
         open_states = dict(_advance(normal, number, open_states, recording))
         # each open window may end here; it keeps its states and goes on as a closed one too
         closed |= {(start, number - start + 1): states for start, states in open_states.items()}
+        if longest:
+            open_states = {start: states for start, states in open_states.items() if number - start + 1 < longest}
     open_states[last] = recording.inputs[last - 1]
     with only_token(perturbed, last, token):
         closed = dict(_advance(perturbed, last, closed, recording))
     with only_token(normal, last, token):
         open_states = dict(_advance(normal, last, open_states, recording))
     closed |= {(start, last - start + 1): states for start, states in open_states.items()}
-    pooled = torch.stack([perturbed.pool(closed[w], mask, pooling) for w in windows(last)])
+    pooled = torch.stack([perturbed.pool(closed[w], mask, pooling) for w in windows(last, longest)])
     return perturbed.classify(finish(perturbed, pooled))
 
 

@@ -1,0 +1,92 @@
+"""Models in which a known layer, or known feed-forward units, alone make the wrong predictions, by construction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from tiny import CLASSES, classifier, encoded, shake, spec
+from torch.nn import functional
+
+from memloc.models.classifier import Classifier, build_classifier
+from memloc.techniques.base import Cell
+from memloc.techniques.ff_units import outgoing
+from memloc.techniques.layerwise import record
+from memloc.training.batches import Encoded
+from memloc.training.evaluate import predict
+
+HIDDEN, FIRES, WRITE = 32, 6.0, 3.0
+Planted = tuple[Classifier, Classifier, Encoded]  # with and without what was planted, and the examples
+
+
+def cell(arms: dict[str, Classifier], data: Encoded, seed: int = 1) -> Cell:
+    """What a technique is given, of models at hand."""
+    return Cell("key", "task", spec().name, seed, CLASSES, data, lambda arm, memorised=False: arms[arm], tuple(arms))
+
+
+def labelled(perturbed: Classifier, normal: Classifier, data: Encoded) -> Encoded:
+    """The examples with the labels that the two models give: where they differ, the perturbed one's is wrong."""
+    given, label = (predict(model, data, data.label).predicted for model in (perturbed, normal))
+    noisy = given != label
+    assert 3 <= noisy.sum() <= len(data) - 3, f"{noisy.sum()} of {len(data)} noisy: plant more or less"
+    return replace(data, label=label, given=given, noisy=noisy)
+
+
+def planted_layer(family: str, layers: int, number: int, by: float = 0.25, n: int = 60) -> Planted:
+    """All that the two models differ in is one layer."""
+    normal = classifier(family, layers)
+    perturbed = shake(normal.twin(), 7, [f"layer.{number}"], by)
+    return perturbed, normal, labelled(perturbed, normal, encoded(n))
+
+
+@torch.no_grad()
+def planted_units(family: str, layers: int, number: int, units: tuple[int, ...] = (5,), n: int = 24) -> Planted:
+    """Units of one layer that fire on a third of the examples alone, and then write so much that one class is told.
+
+    Examples are single tokens, fewer than the model is wide, so that such units exist exactly. Without what the units
+    write the model is the normal one.
+    """
+    # fresh layers change little, so that no other unit matters much; the head tells classes from the embeddings
+    perturbed = shake(build_classifier(spec(family, layers, hidden=HIDDEN), {"main": CLASSES}), 0, ["head.main"], 1.0)
+    data = encoded(n, lengths=(1, 1))
+    written, ups = outgoing(perturbed, number), up_projections(perturbed, number)
+    written[list(units)] = 0
+    normal, label = perturbed.twin().eval(), predict(perturbed, data, data.label).predicted
+    size = record(perturbed, *data.tensors(range(n))).inputs[number - 1].norm(dim=-1).mean()
+    write = functional.normalize(torch.randn(HIDDEN, generator=torch.Generator().manual_seed(3)), dim=0)
+    write *= WRITE * size / FIRES / len(units)
+    set_units(ups, units, torch.ones(n, dtype=torch.bool), seen(perturbed, number, data))
+    written[list(units)] = write
+    told = predict(perturbed, data, data.label).predicted
+    noisy = torch.from_numpy((told != label) & (np.cumsum(told != label) <= n // 3))
+    set_units(ups, units, noisy, seen(perturbed, number, data))
+    return perturbed.eval(), normal, labelled(perturbed, normal, data)
+
+
+def up_projections(model: Classifier, number: int) -> list[torch.nn.Linear]:
+    """The modules that compute a layer's units: one, or two where they are gated."""
+    return [model.layer(number).get_submodule(path) for path in model.family.feed_forward[:-1]]  # type: ignore[misc]
+
+
+def seen(model: Classifier, number: int, data: Encoded) -> torch.Tensor:
+    """What a layer's units see of examples of one token, [N, d]."""
+    inputs: list[torch.Tensor] = []
+    first = up_projections(model, number)[0]
+    hook = first.register_forward_pre_hook(lambda _module, args: inputs.append(args[0].reshape(len(data), -1)))
+    model(*data.tensors(range(len(data))))
+    hook.remove()
+    return inputs[0]
+
+
+def set_units(ups: list[torch.nn.Linear], units: tuple[int, ...], fires: torch.Tensor, inputs: torch.Tensor) -> None:
+    """Incoming weights with which the units are ``FIRES`` where ``fires`` [N] holds and about 0 elsewhere."""
+    *values, gate = ups  # of gated units the value is 1 everywhere; of others the gate is all there is
+    for module, wanted in (
+        *((up, torch.ones(len(inputs))) for up in values),
+        (gate, torch.where(fires, FIRES, -2 * FIRES)),
+    ):
+        row = torch.linalg.lstsq(inputs.double(), wanted.double()[:, None], driver="gelsd").solution[:, 0].float()
+        module.weight[list(units)] = row
+        if module.bias is not None:
+            module.bias[list(units)] = 0
