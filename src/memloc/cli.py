@@ -14,6 +14,7 @@ from memloc import __version__
 from memloc.errors import MemlocError
 from memloc.options import experiment_of, names, with_profile
 from memloc.own.command import add_commands
+from memloc.planted.command import add_parser as add_benchmark
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     results.set_defaults(run=_results)
 
     add_commands(commands)
+    add_benchmark(commands)
 
     book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
     execute = with_profile(book.add_parser("execute", help="execute the chapters that changed"))

@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from memloc.pipeline import Experiment
 
 
-def with_profile(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def with_profile(
+    parser: argparse.ArgumentParser, default: str = "mini", names_known: str = "smoke, mini, small, paper"
+) -> argparse.ArgumentParser:
     """Add the options that choose a profile and what of it."""
-    parser.add_argument(
-        "--profile", default="mini", help="smoke, mini, small, paper, or a file of your own (default: mini)"
-    )
+    told = f"{names_known}, or a file of your own (default: {default})"
+    parser.add_argument("--profile", default=default, help=told)
     parser.add_argument("--tasks", type=names, help="instead of the profile's, separated by commas")
     parser.add_argument("--models", type=names, help="instead of the profile's, separated by commas")
     parser.add_argument("--seeds", type=numbers, help="instead of the profile's, separated by commas")

@@ -120,22 +120,41 @@ def read_release(folder: Path | str) -> Release:
     Raises:
         MemlocError: if a file is missing or altered, or of another version.
     """
-    folder = Path(folder)
-    manifest = _read_manifest(folder / MANIFEST)
+    manifest = read_manifest(Path(folder) / MANIFEST, "memloc results --release FOLDER")
+    extra = {name: schema for name, schema in EXTRA.items() if name in manifest["tables"]}
+    found = read_tables(Path(folder), manifest, FILES | extra)
+    return Release(parse_profile(manifest["profile_name"], manifest["profile"]), manifest, found)
+
+
+def read_tables(folder: Path, manifest: Mapping[str, Any], schemas: Mapping[str, pa.Schema]) -> dict[str, pd.DataFrame]:
+    """The tables of a release by file name, each after all its bytes were checked.
+
+    Raises:
+        MemlocError: if a file is missing or altered, or of another version.
+    """
     found = {}
-    for name, schema in (FILES | {n: s for n, s in EXTRA.items() if n in manifest["tables"]}).items():
-        path, told = folder / name, manifest["tables"][name]
+    for name, schema in schemas.items():
+        path, told = folder / name, manifest["tables"].get(name)
+        if told is None:
+            raise MemlocError(f"tables of the release {folder}", list(manifest["tables"]), f"{name} among them")
         with explained(path):
             whole = path.is_file() and path.stat().st_size == told["size"] and digest(path) == told["sha256"]
         if not whole:
             raise MemlocError("file of a released run", str(path), f"the file of {told['size']} bytes in its manifest")
         found[name] = tables.read(path, schema)
-    return Release(parse_profile(manifest["profile_name"], manifest["profile"]), manifest, found)
+    return found
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path, made_by: str) -> dict[str, Any]:
+    """The manifest of a release, which carries its own hash.
+
+    Args:
+        made_by: the command that writes such a folder.
+
+    Raises:
+        MemlocError: if there is none, or it is not as it was written.
+    """
     if not path.is_file():
-        made_by = "memloc results --release FOLDER"
         raise MemlocError("released run", str(path.parent), f"a folder with a {MANIFEST}: {made_by}")
     try:
         manifest = json.loads(path.read_bytes())

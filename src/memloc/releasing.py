@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from memloc import tables
 from memloc.analysis.status import majority_rate
@@ -37,7 +38,7 @@ def release(experiment: Experiment, folder: Path | str) -> Path:
         MemlocError: if no cell is finished, or the folder holds something else than a release.
     """
     folder = Path(os.path.abspath(folder))
-    _refuse_other(folder)
+    refuse_other(folder, (*FILES, *EXTRA))
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in (*FILES, *EXTRA)}
     cells, missing = [], []
     for cell in experiment.cells():
@@ -63,15 +64,18 @@ def release(experiment: Experiment, folder: Path | str) -> Path:
         for name, found in frames.items()
         if found or name in FILES
     }
-    with explained(folder):
-        _put(folder, manifest, joined)
+    put(folder, manifest, joined, FILES | EXTRA)
     return folder
 
 
-def _refuse_other(folder: Path) -> None:
-    """Only a release may be replaced: whatever else is there is somebody's work."""
+def refuse_other(folder: Path, names: Iterable[str]) -> None:
+    """Only a release, a folder of these files, may be replaced: whatever else is there is somebody's work.
+
+    Raises:
+        MemlocError: if the folder holds something else.
+    """
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()) or there - {MANIFEST, *FILES, *EXTRA}:
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()) or there - {MANIFEST, *names}:
         raise MemlocError("folder to release to", str(folder), "a name that is free, or the folder of a release")
 
 
@@ -140,25 +144,34 @@ def _collect(cell: CellId, parts: Mapping[Part, Artefact], frames: Mapping[str, 
                     frames[file].append(told.assign(**whose, technique=name))
 
 
-def _put(folder: Path, manifest: dict[str, Any], joined: Mapping[str, pd.DataFrame]) -> None:
-    """Write everything beside the folder, then exchange the two; what was there goes last."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    old = partial.with_name(f"{partial.name}.old")
-    try:
-        manifest["tables"] = {}
-        for name, frame in joined.items():
-            tables.write(frame, (FILES | EXTRA)[name], partial / name)
-            manifest["tables"][name] = {"sha256": digest(partial / name), "size": (partial / name).stat().st_size}
-        (partial / MANIFEST).write_bytes(json_bytes({**manifest, "sha256": seal(manifest)}))
-        partial.chmod(0o755)  # mkdtemp's folders are the owner's alone
-        if folder.exists():
-            os.rename(folder, old)
-        os.rename(partial, folder)
-    except BaseException:
-        if old.exists() and not folder.exists():
-            os.rename(old, folder)
-        raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+def put(
+    folder: Path, manifest: dict[str, Any], joined: Mapping[str, pd.DataFrame], schemas: Mapping[str, pa.Schema]
+) -> None:
+    """Write a release beside the folder, then exchange the two; what was there goes last.
+
+    Args:
+        manifest: what is said of the tables; their sizes and hashes, and its own, are added.
+        joined: the tables by file name.
+        schemas: theirs.
+    """
+    with explained(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        old = partial.with_name(f"{partial.name}.old")
+        try:
+            manifest["tables"] = {}
+            for name, frame in joined.items():
+                tables.write(frame, schemas[name], partial / name)
+                manifest["tables"][name] = {"sha256": digest(partial / name), "size": (partial / name).stat().st_size}
+            (partial / MANIFEST).write_bytes(json_bytes({**manifest, "sha256": seal(manifest)}))
+            partial.chmod(0o755)  # mkdtemp's folders are the owner's alone
+            if folder.exists():
+                os.rename(folder, old)
+            os.rename(partial, folder)
+        except BaseException:
+            if old.exists() and not folder.exists():
+                os.rename(old, folder)
+            raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)

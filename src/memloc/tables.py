@@ -123,7 +123,7 @@ _accuracies = tuple(
 )
 PLANTED = _schema(
     "planted",
-    _accuracies[2:],
+    _accuracies,
     **_planting,
     layers=_int,  # L
     learnt=pa.bool_(),
@@ -134,6 +134,8 @@ PLANTED = _schema(
     has_truth_blind=pa.bool_(),
     seconds=_float,
 )
+# What asking a localiser took, on the device of the run.
+ASKED = _schema("asked", **_planting, regime=_string, technique=_string, seconds=_float)
 # How many of the feed-forward units that hold the wrong labels a localiser of units finds (`planted.recall`).
 RECALLED = _schema(
     "recalled",
@@ -164,7 +166,7 @@ REMOVAL = _schema(
 PRETRAINING = _schema("pretraining", tokens=_int, split=_string, loss=_float, n=_int, seconds=_float)
 
 _released = (RELEASED_OUTCOMES, RELEASED_TRACES, RELEASED_MAP)
-_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), *_released, FOUND, PLANTED, RECALLED, REMOVAL)
+_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), *_released, FOUND, PLANTED, ASKED, RECALLED, REMOVAL)
 TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in _all}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}

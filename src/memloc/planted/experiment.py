@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -201,20 +201,32 @@ class Plantings:
 
         return experiment.rows_config(planted.cell, technique, made_from)
 
+    def localisers(self, planted: PlantedCell) -> tuple[str, ...]:
+        """Who is asked about a planted cell."""
+        return self.experiment.techniques(planted.place.kind if planted.place.is_control else "main")
+
+    def rows_of(self, planted: PlantedCell, regime: str, technique: str) -> dict[str, Any]:
+        """The configuration under which the store has the rows of a localiser, controls' included."""
+        if planted.place.is_control:
+            return self.experiment.technique_config(planted.cell, technique, planted.place.kind)
+        return self.rows_config(planted, regime, technique)
+
     def rows(self, planted: PlantedCell, regime: str, technique: str) -> Artefact:
         """The rows of a localiser on a planted cell, from the store or computed now (the models it needs first)."""
+        if planted.place.is_control:
+            return self.experiment.rows(planted.cell, technique, planted.place.kind)
         config = self.rows_config(planted, regime, technique)
-        ready = partial(self._ready, planted, regime, config)
+        ready = partial(self._make_ready, planted, regime, config["arms"])
         return self.at(planted.noise).localised(planted.cell, config, ready, self._loader(planted, regime))
 
     def given(self, planted: PlantedCell, regime: str, technique: str) -> Cell:
         """What a localiser is given on a planted cell: for whoever asks it about a part of the examples."""
         config = self.rows_config(planted, regime, technique)
-        self._ready(planted, regime, config)
+        self._make_ready(planted, regime, config["arms"])
         return self.at(planted.noise).given(planted.cell, config, self._loader(planted, regime))
 
-    def _ready(self, planted: PlantedCell, regime: str, config: dict[str, Any]) -> None:
-        for arm in config["arms"]:
+    def _make_ready(self, planted: PlantedCell, regime: str, arms: Iterable[str]) -> None:
+        for arm in arms:
             if arm != "perturbed":
                 self.at(planted.noise).checkpoint(planted.cell, stands_for(arm, regime))
             elif regime == ORACLE:

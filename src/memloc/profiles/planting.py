@@ -22,6 +22,8 @@ class Planting:
         injection: settings of training while labels are planted, instead of the model's own.
         settling: the same while the model settles.
         amounts: for some tasks, shares of wrong labels beside the profile's own.
+        removal: places (and ``acquired``) in which localisers also see half of the wrong labels, and what they point to
+            is taken out; with the profile's own share and each model's first seed.
     """
 
     places: tuple[str, ...]
@@ -29,9 +31,10 @@ class Planting:
     injection: dict[str, Any] = field(default_factory=dict)
     settling: dict[str, Any] = field(default_factory=dict)
     amounts: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    removal: tuple[str, ...] = ()
 
 
-KINDS = {"places": list, "regimes": list, "injection": dict, "settling": dict, "amounts": dict}
+KINDS = {"places": list, "regimes": list, "injection": dict, "settling": dict, "amounts": dict, "removal": list}
 
 
 def changed(training: TrainConfig, settings: Mapping[str, Any], where: str) -> TrainConfig:
@@ -60,6 +63,9 @@ def parse_planting(profile: str, content: Mapping[str, Any] | None) -> Planting 
         if not isinstance(value, KINDS[name]):
             raise MemlocError(f"{name} of {where}", value, f"a value of type {KINDS[name].__name__}")
     places = _places(content.get("places"), where)
+    if ACQUIRED in places:
+        raise MemlocError(f"places of {where}", ACQUIRED, "places to plant into; it is a regime")
+    removal = _places(content["removal"], where) if content.get("removal") else ()
     regimes = tuple(dict.fromkeys(content.get("regimes") or REGIMES))
     for regime in regimes:
         if regime not in REGIMES:
@@ -72,7 +78,8 @@ def parse_planting(profile: str, content: Mapping[str, Any] | None) -> Planting 
         if not isinstance(rates, list) or not all(type(rate) is float and 0 < rate < 1 for rate in rates):
             raise MemlocError(f"amounts of {task} in {where}", rates, "a list of shares between 0 and 1")
         amounts[task] = tuple(dict.fromkeys(rates))
-    return Planting(places, regimes, dict(content.get("injection") or {}), dict(content.get("settling") or {}), amounts)
+    own = {name: dict(content.get(name) or {}) for name in ("injection", "settling")}
+    return Planting(places, regimes, **own, amounts=amounts, removal=removal)
 
 
 def _places(names: Sequence[str] | None, where: str) -> tuple[str, ...]:
@@ -80,7 +87,8 @@ def _places(names: Sequence[str] | None, where: str) -> tuple[str, ...]:
 
     if not names:
         raise MemlocError(f"places of {where}", names, "a list of places")
-    return tuple(dict.fromkeys(name if name == EVERY_LAYER else str(Place.parse(name)) for name in names))
+    known = (EVERY_LAYER, ACQUIRED)
+    return tuple(dict.fromkeys(name if name in known else str(Place.parse(name)) for name in names))
 
 
 def planting_content(planting: Planting) -> dict[str, Any]:
@@ -90,5 +98,6 @@ def planting_content(planting: Planting) -> dict[str, Any]:
         "regimes": list(planting.regimes),
         "injection": dict(planting.injection),
         "settling": dict(planting.settling),
+        "removal": list(planting.removal),
         "amounts": {task: list(rates) for task, rates in planting.amounts.items()},
     }

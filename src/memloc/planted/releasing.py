@@ -1,0 +1,76 @@
+"""A released benchmark: its tables and a manifest in one folder, numbers only, as other released runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from memloc.errors import MemlocError
+from memloc.planted.experiment import Plantings
+from memloc.planted.results import TABLES, Results, results
+from memloc.profiles import Profile
+from memloc.profiles.loading import parse_profile, profile_content
+from memloc.released import FORMAT, MANIFEST, read_manifest, read_tables
+from memloc.releasing import put, refuse_other
+
+KIND = "planted"
+FILES = {f"{name}.parquet": schema for name, schema in TABLES.items()}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark and its numbers, from the store or from a release.
+
+    Attributes:
+        profile: what was asked for.
+        results: the tables.
+    """
+
+    profile: Profile
+    results: Results
+
+
+def release(plantings: Plantings, folder: Path | str) -> Path:
+    """Write everything that the store has of a benchmark; nothing is computed.
+
+    A release that is there is replaced as a whole, or stays as it is if anything fails.
+
+    Raises:
+        MemlocError: if nothing was planted yet, or the folder holds something else than a release.
+    """
+    folder = Path(os.path.abspath(folder))
+    refuse_other(folder, FILES)
+    found = results(plantings)
+    if found.planted.empty:
+        made_by = f"a profile that was run: memloc benchmark --profile {plantings.profile.name}"
+        raise MemlocError("planted cells in the store", "none", made_by)
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": KIND,
+        "profile_name": plantings.profile.name,
+        "profile": profile_content(plantings.profile),
+        "artefacts": found.keys,
+        "missing": found.missing,
+    }
+    put(folder, manifest, {f"{name}.parquet": getattr(found, name) for name in TABLES}, FILES)
+    return folder
+
+
+def read_benchmark(folder: Path | str) -> Benchmark:
+    """A released benchmark, after every byte was checked against its manifest.
+
+    Raises:
+        MemlocError: if a file is missing or altered, of another version, or the release is one of another run.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder / MANIFEST, "memloc benchmark --release FOLDER")
+    if manifest.get("kind") != KIND:
+        raise MemlocError("released run", str(folder), "one of a benchmark with planted memorisation")
+    frames: dict[str, pd.DataFrame] = read_tables(folder, manifest, FILES)
+    told = {name: frames[f"{name}.parquet"] for name in TABLES}
+    found = Results(**told, missing=manifest["missing"], keys=manifest["artefacts"])
+    return Benchmark(parse_profile(manifest["profile_name"], manifest["profile"]), found)
