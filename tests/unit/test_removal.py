@@ -138,6 +138,17 @@ def test_pointing_to_the_planted_units_forgets(pointing: dict[str, Any]) -> None
     assert frame["is_true"].tolist() == [1]
 
 
+def test_a_technique_that_cannot_do_with_half_has_no_rows(
+    pointing: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    perturbed, normal, data = planted_layer("bert", 4, 2)
+    given = cell({"perturbed": perturbed, "pretrained": normal}, data)
+    settings: dict[str, dict[str, Any]] = {"centroids": {"min_noisy": 50}, "pointing": {"layer": 2}}
+    frame = removal({"centroids": given, "pointing": given}, settings, Place.parse("layer:2"))
+    assert frame["technique"].tolist() == ["pointing"]
+    assert "centroids of task t-bert seed 1 cannot do with half" in caplog.text
+
+
 def test_the_same_each_time(pointing: dict[str, Any]) -> None:
     perturbed, normal, data = planted_layer("bert", 4, 2)
     given = cell({"perturbed": perturbed, "pretrained": normal}, data)

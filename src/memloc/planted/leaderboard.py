@@ -19,7 +19,7 @@ Who = tuple[str, str]  # technique and variant
 def leaderboard(
     found: pd.DataFrame,
     planted: pd.DataFrame,
-    seconds: pd.DataFrame | None = None,
+    asked: pd.DataFrame | None = None,
     noise: float | None = None,
     resamples: int = 1000,
     permutations: int = 1000,
@@ -29,19 +29,19 @@ def leaderboard(
     Args:
         found: ``tables.FOUND``.
         planted: ``tables.PLANTED``.
-        seconds: columns technique and seconds, what a localiser took for a cell; without it there is no such column.
+        asked: ``tables.ASKED``; without it there are no seconds.
         noise, resamples, permutations: as for ``overall.score_table``.
 
     Returns:
         Words, a row a localiser and regime: regime, localiser, a column for each of ``SHOWN`` (its value, and its 95 %
-        interval over tasks where there are three), p of the skill, cells, tasks, and seconds.
+        interval over tasks where there are three), p of the skill, cells, tasks, and mean seconds a cell.
     """
-    return ranked(score_table(found, planted, noise, resamples, permutations), seconds)
+    return ranked(score_table(found, planted, noise, resamples, permutations), asked)
 
 
-def ranked(table: pd.DataFrame, seconds: pd.DataFrame | None = None) -> pd.DataFrame:
+def ranked(table: pd.DataFrame, asked: pd.DataFrame | None = None) -> pd.DataFrame:
     """The same from ``overall.score_table``."""
-    cost = {} if seconds is None else seconds.groupby("technique")["seconds"].mean().to_dict()
+    cost = {} if asked is None else asked.groupby("technique")["seconds"].mean().to_dict()
     rows = []
     for regime in REGIMES:
         for who, scores in standing(table, regime).items():

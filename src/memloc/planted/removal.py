@@ -16,6 +16,7 @@ layers, and a forward pass for every other set. Removals are kept, so a second t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -31,14 +32,17 @@ from memloc.errors import MemlocError
 from memloc.models.classifier import Classifier
 from memloc.planted.answers import answers
 from memloc.planted.places import Place, drawn_units, truth
-from memloc.planted.settle import accuracies
+from memloc.planted.settle import accuracies, by_group
 from memloc.techniques.base import Cell, get_technique, settings_of
 from memloc.techniques.ff_units import masked, unit_shape
 from memloc.techniques.localiser import top_units
 from memloc.techniques.measuring import measured
 from memloc.techniques.retraining import subset
 from memloc.techniques.states import mixed_model
+from memloc.techniques.swapping import swap_predictions
 from memloc.training.batches import Encoded, derived_seed
+
+log = logging.getLogger(__name__)
 
 Accuracies = tuple[float, float]  # of the noisy and of the clean examples, on their given labels
 DRAWS, SHARE, CLEAN = 20, 0.01, 300
@@ -82,7 +86,11 @@ class Removals:
     def layers(self, chosen: Sequence[int]) -> Accuracies:
         """With these layers (from 1) set back; none chosen: of the model as it is."""
         key = tuple(sorted(chosen))
-        if key not in self._known:
+        if len(key) == 1 and key not in self._known:  # all single layers share what is alike, and all are asked for
+            right = swap_predictions(self.model, self.start, self.data, pooling=self.pooling, longest=1)
+            for number, found in enumerate(right == self.data.given, start=1):
+                self._known[number,] = by_group(found, self.data)
+        elif key not in self._known:
             mixed = mixed_model(self.model, self.start, key) if key else self.model
             self._known[key] = accuracies(mixed, self.data, self.pooling)
         return self._known[key]
@@ -134,10 +142,8 @@ def removal(
 
     Returns:
         The columns of ``tables.REMOVAL`` from ``technique`` on, a row a technique and removal. A place in every layer
-        leaves no other layers to take out, so it has rows of units alone.
-
-    Raises:
-        MemlocError: if a technique cannot be run on half of the noisy examples.
+        leaves no other layers to take out, so it has rows of units alone. A technique that cannot do with half of the
+        noisy examples has no rows; the log says why.
     """
     cell = next(iter(given.values()))
     seen, scored = halves(cell.train, cell.seed, clean)
@@ -145,7 +151,11 @@ def removal(
     before, rows = known.layers(()), []
     for name, of_technique in given.items():
         half = replace(of_technique, train=seen, resume=None)
-        found, details, _ = measured(name, half, settings_of(get_technique(name), settings.get(name)))
+        try:
+            found, details, _ = measured(name, half, settings_of(get_technique(name), settings.get(name)))
+        except MemlocError as error:
+            log.warning("%s of %s %s seed %d cannot do with half: %s", name, cell.task, cell.model, cell.seed, error)
+            continue
         variant, weight = next(iter(answers(found, known.model.num_layers).items()))
         made = list(_layers(known, weight, place, cell.seed, draws))
         if "units" in details:

@@ -26,7 +26,11 @@ from memloc.training.loop import trained_parts
 
 def accuracies(model: Classifier, data: Encoded, pooling: str = "token") -> tuple[float, float]:
     """Share of the noisy and of the clean examples that get their given label; one forward pass of each."""
-    right = predict(model, data, data.given, pooling).predicted == data.given
+    return by_group(predict(model, data, data.given, pooling).predicted == data.given, data)
+
+
+def by_group(right: np.ndarray, data: Encoded) -> tuple[float, float]:
+    """Share of the noisy and of the clean examples that are right, of bool [N]."""
     return float(right[data.noisy].mean()), float(right[~data.noisy].mean())
 
 
