@@ -63,8 +63,10 @@ def fates(planted: pd.DataFrame) -> pd.DataFrame:
 
 def with_baselines(found: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """What was found on these cells, and beside it the answers that look at nothing."""
+    if cells.empty:
+        return found[:0]
     told = found[~found["technique"].isin([ALWAYS, RANDOM])].merge(cells[[*CELL, "regime"]], on=[*CELL, "regime"])
-    return pd.concat([told, baselines(cells)], ignore_index=True) if len(cells) else told
+    return pd.concat([told, baselines(cells)], ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ def entries(found: pd.DataFrame, cells: pd.DataFrame) -> list[Entry]:
     Raises:
         MemlocError: if an answer has not one weight a layer.
     """
+    if cells.empty:
+        return []
     told = with_baselines(found, cells).merge(cells, on=[*CELL, "regime"])
     made = []
     for key, rows in told.groupby(WHO):

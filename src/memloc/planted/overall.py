@@ -7,7 +7,7 @@
    An answer that is always the same cannot gain by places that are learnt more often.
 3. Skill is 1 - D / D_const. D is the mean distance, D_const that of the best constant answer, by hindsight, on the same
    places (one layer for each depth of model). A mixture of constants is no better than its best part, so an answer that
-   does not look at the model has no skill above 0, but by luck.
+   does not look at the model has no skill above 0, but by luck. With one place alone there is nothing to be skilled at.
 4. Intervals resample tasks, with all their cells; with fewer than three tasks there are none.
 5. The null hypothesis is that answers do not depend on the place: within each (task, model, seed, amount) the places
    are shuffled among the answers. It gives the interval of chance and p, the share of shuffles that score as well.
@@ -102,9 +102,8 @@ def _places(entry: Entry, resamples: int, permutations: int, rng: np.random.Gene
         expected = float(constants.chance[name].mean())
         if name == "distance":
             name, best_draws = "skill", constants.best(name, present)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                value, null, expected = (1 - np.divide(d, best) for d in (value, null, expected))
-                draws, best = 1 - draws / best_draws, 0.0
+            value, null, expected = (1 - d / (best or np.nan) for d in (value, null, expected))
+            draws, best = 1 - draws / np.where(best_draws > 0, best_draws, np.nan), 0.0
         told[name] = {**told_of(float(value), draws, null, tasks), "chance": float(expected), "constant": float(best)}
     return {name: told[name] for name in SHOWN if name in told}
 

@@ -11,6 +11,8 @@ score is its expectation over that: an answer that is the same for all layers sc
 | distance | sum over layers of w_l d(l), d(l) = layers to the nearest true one / (L - 1)                         |
 | mass  | weight on the true layers / the same of a perfect localiser's answer (``answers.attainable``)           |
 
+An answer over all windows can be sharper than a perfect localiser's, and its mass above 1.
+
 Calibration asks something else: are answers flatter where memory is spread over all layers? It is the share of pairs
 (a spread place, a place of one layer) of one cell in which the entropy of the first is the larger one, ties counting
 half: the area under the curve, .5 by chance.

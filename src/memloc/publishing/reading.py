@@ -28,18 +28,13 @@ CELL = ["task", "model", "seed"]
 Place = tuple[str, str]  # a task and a model: a panel of a figure
 
 
-class AnyStudy(ABC):
-    """What was run and what it is; the two kinds of study below say where its numbers come from."""
+class AnyRun(ABC):
+    """What was run and what it is, from its profile."""
 
     @property
     @abstractmethod
-    def numbers(self) -> Numbers:
-        """Where all numbers come from."""
-
-    @property
     def profile(self) -> Profile:
         """What was run."""
-        return self.numbers.profile
 
     @property
     def generated(self) -> bool:
@@ -69,6 +64,20 @@ class AnyStudy(ABC):
         """A mark for prose (HTML) where something is generated or random; empty for real data and models."""
         words = ["generated tasks"] * self.generated + ["random initial weights"] * bool(self.random_models)
         return f'<span class="memloc-generated">{", ".join(words)}</span>' if words else ""
+
+
+class AnyStudy(AnyRun):
+    """A run of cells and techniques; the two kinds of study below say where its numbers come from."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> Numbers:
+        """Where all numbers come from."""
+
+    @property
+    def profile(self) -> Profile:
+        """What was run."""
+        return self.numbers.profile
 
 
 @dataclass(frozen=True)

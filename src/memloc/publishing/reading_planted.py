@@ -1,0 +1,188 @@
+"""What a chapter calls to get a benchmark of planted memorisation: what was planted, and what everybody found."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from memloc.errors import MemlocError
+from memloc.planted.answers import ALWAYS
+from memloc.planted.editing import editing
+from memloc.planted.entries import Entry, entries, fates, main_amount, with_truth
+from memloc.planted.leaderboard import Who, ranked, standing
+from memloc.planted.overall import score_table
+from memloc.planted.recall import recall_table
+from memloc.planted.releasing import Benchmark, read_benchmark
+from memloc.planted.results import Results
+from memloc.profiles import Profile
+from memloc.profiles.planting import ACQUIRED, BLIND, ORACLE
+from memloc.publishing import project_root
+from memloc.publishing.reading import AnyRun
+from memloc.released import MANIFEST
+
+SMOKE = "planted-smoke"  # made on the spot where no benchmark is released
+
+
+@dataclass(frozen=True)
+class Board(AnyRun):
+    """A benchmark as chapters show it.
+
+    Attributes:
+        benchmark: its profile and tables.
+        command: makes the same.
+        folder: where it was released, as seen from the root of the book; empty if it was made now.
+    """
+
+    benchmark: Benchmark
+    command: str
+    folder: str = ""
+
+    @property
+    def profile(self) -> Profile:
+        return self.benchmark.profile
+
+    @property
+    def results(self) -> Results:
+        """The tables."""
+        return self.benchmark.results
+
+    @property
+    def planted(self) -> pd.DataFrame:
+        """``tables.PLANTED``."""
+        return self.results.planted
+
+    @property
+    def made(self) -> str:
+        """For the end of a caption: origin, command, and where the keys are."""
+        keys = f"; keys: `{self.folder}/{MANIFEST}`" if self.folder else ""
+        return f"**{self.origin}** Data: `{self.command}`{keys}."
+
+    @cached_property
+    def noise(self) -> float:
+        """The share of wrong labels that most tasks have, which scores are of."""
+        return main_amount(self.planted)
+
+    @cached_property
+    def depth(self) -> int:
+        """L of the models of most cells: figures by layer show these."""
+        return int(self.planted["layers"].mode().max())
+
+    @property
+    def _draws(self) -> dict[str, int]:
+        return {"resamples": self.profile.resamples, "permutations": self.profile.resamples}
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """``overall.score_table``."""
+        return score_table(self.results.found, self.planted, **self._draws)
+
+    @cached_property
+    def recalls(self) -> pd.DataFrame:
+        """``recall.recall_table``."""
+        return recall_table(self.results.recalled, self.planted, **self._draws)
+
+    @cached_property
+    def editing(self) -> pd.DataFrame:
+        """``editing.editing``."""
+        return editing(self.results.removal, resamples=self.profile.resamples)
+
+    @cached_property
+    def fates(self) -> pd.DataFrame:
+        """``entries.fates``."""
+        return fates(self.planted)
+
+    @cached_property
+    def entries(self) -> dict[tuple[str, str, str], Entry]:
+        """Everybody's answers by regime, technique and variant, at the amount that scores are of."""
+        return {entry.who: entry for entry in entries(self.results.found, with_truth(self.planted, self.noise))}
+
+    @cached_property
+    def order(self) -> list[Who]:
+        """The localisers, best blind skill first, without constants; those without a blind score come last."""
+        ranked = [*standing(self.scores, BLIND), *standing(self.scores, ORACLE)]
+        return [who for who in dict.fromkeys(ranked) if who[0] != ALWAYS]
+
+    @cached_property
+    def acquired(self) -> pd.DataFrame:
+        """What was found where labels were learnt in the ordinary way (``tables.FOUND``)."""
+        found = self.results.found
+        return found[found["regime"] == ACQUIRED]
+
+    def score(self, who: Who, regime: str, name: str) -> pd.Series | None:
+        """The row of ``scores`` of a localiser; None where there is none."""
+        table = self.scores
+        chosen = (table["regime"] == regime) & (table["score"] == name)
+        rows = table[chosen & (table["technique"] == who[0]) & (table["variant"] == who[1])]
+        return rows.iloc[0] if len(rows) else None
+
+    def confusion(self, who: Who, regime: str) -> tuple[np.ndarray, int]:
+        """How often each layer (across) was the heaviest where each one was true (down), in models of L layers.
+
+        Returns:
+            Shares [L, L], rows summing to 1, NaN where no cell has ground truth; and the number of cells.
+        """
+        table, counts = np.zeros((self.depth, self.depth)), np.zeros(self.depth)
+        entry = self.entries.get((regime, *who))
+        layers = entry.chosen(("layer",)) if entry else None
+        for rows, weights, shares in layers.blocks() if layers else ():
+            if layers and layers.cells["layers"].iloc[rows[0]] == self.depth:
+                top = weights == weights.max(axis=1, keepdims=True)
+                np.add.at(table, shares.argmax(axis=1), top / top.sum(axis=1, keepdims=True))
+                np.add.at(counts, shares.argmax(axis=1), 1)
+        with np.errstate(invalid="ignore"):
+            return table / counts[:, None], int(counts.sum())
+
+
+def open_board(name: str = "planted") -> Board:
+    """The released benchmark of that name in ``results/`` of the book's folder; if there is none, a small one made now.
+
+    Raises:
+        MemlocError: if it is there but altered, incomplete, or of another version.
+    """
+    folder = project_root() / "results" / name
+    if not folder.exists():
+        return made_now()
+    found = read_benchmark(folder)
+    run = f"memloc benchmark --profile {found.profile.name}"
+    return Board(found, f"{run} --release results/{name}", f"results/{name}")
+
+
+def made_now(localisers: tuple[str, ...] = ()) -> Board:
+    """The smallest benchmark, from the store or made now: generated texts, models with random weights.
+
+    Args:
+        localisers: ask these alone, and take nothing out; by default all of the profile.
+
+    Raises:
+        MemlocError: if something in it fails.
+    """
+    from memloc.pipeline import Experiment
+    from memloc.planted.experiment import Plantings
+    from memloc.planted.results import results
+    from memloc.planted.running import run_benchmark
+    from memloc.profiles import load_profile
+
+    profile = load_profile(SMOKE)
+    if localisers and profile.planted:
+        only = dataclasses.replace(profile.planted, removal=())
+        profile = dataclasses.replace(profile, techniques={name: {} for name in localisers}, planted=only)
+    plantings = Plantings(Experiment(profile, device="cpu"))
+    for run in run_benchmark(plantings, say=logging.getLogger(__name__).info):
+        if run.error:
+            raise MemlocError(f"benchmark of {run.cell}", run.error, "a run without errors")
+    return Board(Benchmark(profile, results(plantings)), f"memloc benchmark --profile {SMOKE}")
+
+
+def entered(name: str) -> pd.DataFrame:
+    """A localiser of one's own on the smallest benchmark: its rows of the leaderboard, and of those that see nothing.
+
+    Args:
+        name: of a registered localiser.
+    """
+    board = made_now((name,))
+    return ranked(board.scores, board.results.asked)

@@ -1,0 +1,174 @@
+"""What the chapter on planted memorisation shows: figures, tables and sentences of made-up benchmarks, and of none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from planted_tables import Answer, blind, blurred, fixed, found, perfect, planted, removals
+
+from memloc import tables
+from memloc.planted.releasing import Benchmark
+from memloc.planted.results import Results
+from memloc.profiles import load_profile
+from memloc.publishing import figures_planted, tabulate_planted
+from memloc.publishing.reading_planted import SMOKE, Board
+
+mpl.use("agg")
+
+FIGURES = (
+    figures_planted.fates,
+    lambda board: figures_planted.confusions(board, "blind"),
+    lambda board: figures_planted.confusions(board, "oracle"),
+    figures_planted.scores,
+    figures_planted.calibration,
+    figures_planted.removals,
+)
+TABLES = (
+    tabulate_planted.leaderboard_table,
+    tabulate_planted.planted_table,
+    tabulate_planted.recall_table,
+    tabulate_planted.removal_table,
+    tabulate_planted.acquired_table,
+)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def board(made: pd.DataFrame, **who: Answer) -> Board:
+    """Answers by rule, the same about acquired memory, removals of every first layer, and units of one localiser."""
+    told = found(made, **who) if made["learnt"].any() else pd.DataFrame(columns=tables.FOUND.names)
+    own = told[(told["place"] == "layer:1") & (told["regime"] == "blind")].assign(regime="acquired", place="acquired")
+    asked = told.groupby(["technique"], as_index=False)["seed"].first().assign(seconds=2.5)
+    units = made.loc[
+        made["place"].str.startswith("units") & made["learnt"], ["task", "model", "seed", "noise", "place"]
+    ]
+    recalled = units.assign(regime="blind", technique="perfect", true=8, units=80, recall=0.75)
+    taken = removals(told[told["regime"] == "blind"]) if len(told) else pd.DataFrame(columns=tables.REMOVAL.names)
+    known = taken[taken["place"] == "layer:1"].assign(regime="acquired", place="acquired", is_true=None)
+    frames = [pd.concat([told, own]), made, asked, recalled.reindex(columns=tables.RECALLED.names)]
+    results = Results(frames[0], frames[1], frames[2], frames[3], pd.concat([taken, known]))
+    return Board(Benchmark(load_profile(SMOKE), results), "memloc benchmark --profile planted-smoke")
+
+
+@pytest.fixture(scope="module")
+def shown() -> Board:
+    made = planted(seeds=(1, 2), more=("spread", "band:2-3", "units:0.1"))
+    gone = (made["place"] == "layer:6") & (made["task"] == "rte")
+    made.loc[gone, ["learnt", "has_truth_oracle", "has_truth_blind"]] = False
+    late = (made["place"] == "layer:5") & (made["task"] == "trec")
+    made.loc[late, ["epochs_settled", "has_truth_blind"]] = [0, False]
+    return board(made, perfect=perfect, swapping__single=blurred, fixed=fixed, other=blind)
+
+
+def test_shares_of_cells_by_layer(shown: Board) -> None:
+    drawn = figures_planted.fates(shown)
+    (panel,) = drawn.figure.axes
+    heights = np.array([bar.get_height() for bar in panel.patches]).reshape(4, 6)
+    np.testing.assert_allclose(heights.sum(axis=0), 1)
+    np.testing.assert_allclose(heights[0], [1, 1, 1, 1, 2 / 3, 2 / 3])
+    np.testing.assert_allclose(heights[1:, 4:], [[0, 1 / 3], [1 / 3, 0], [0, 0]])
+    assert "layer 5 0.67" in drawn.alt
+
+
+def test_a_square_a_localiser_with_the_truth_down(shown: Board) -> None:
+    drawn = figures_planted.confusions(shown, "blind")
+    panels = {panel.get_title(): panel for panel in drawn.figure.axes if panel.get_visible()}
+    assert next(iter(panels)) == "perfect"
+    assert set(panels) == {"perfect", "swapping (single)", "fixed", "other", "random"}
+    image = np.asarray(panels["perfect"].images[0].get_array())
+    np.testing.assert_allclose(image, np.eye(6))
+    image = np.asarray(panels["fixed"].images[0].get_array())
+    np.testing.assert_allclose(image, np.eye(6)[[0] * 6])
+    assert "perfect 1.00" in drawn.alt
+    assert "fixed 0.17" in drawn.alt
+    assert shown.confusion(("perfect", ""), "blind")[1] == 6 * 6 - 2 - 2
+
+
+def test_scores_have_a_row_a_localiser_and_a_panel_a_score(shown: Board) -> None:
+    drawn = figures_planted.scores(shown)
+    assert [panel.get_title() for panel in drawn.figure.axes] == list(figures_planted.TITLES.values())
+    rows = [label.get_text() for label in drawn.figure.axes[0].get_yticklabels()]
+    assert rows[0] == "perfect"
+    dots = [line for line in drawn.figure.axes[0].lines if line.get_marker() == "o" and len(line.get_xdata())]
+    assert dots[0].get_xdata()[0] == pytest.approx(1)
+    assert "perfect 1.00" in drawn.alt
+
+
+def test_calibration_and_removals(shown: Board) -> None:
+    assert "perfect 1.00" in figures_planted.calibration(shown).alt
+    drawn = figures_planted.removals(shown)
+    assert "perfect 1.00 true, +0.80" in drawn.alt
+    left, right = drawn.figure.axes
+    assert len([line for line in right.lines if line.get_linestyle() == "None"]) == 4, "acquired: one layer each"
+    assert left.get_xlabel() == "removed layers that are true"
+
+
+def test_tables_tell_what_counts(shown: Board) -> None:
+    table = tabulate_planted.leaderboard_table(shown)
+    assert table.iloc[0][["regime", "localiser"]].tolist() == ["blind", "perfect"]
+    assert table.iloc[0]["skill"] == "1.00 [1.00, 1.00]"
+    made = tabulate_planted.planted_table(shown).set_index("task")
+    assert made.loc["rte", "left out of blind"] == "2 not learnt"
+    assert made.loc["trec", "left out of blind"] == "2 did not settle"
+    assert made.loc["sst2", ["places", "with truth, blind", "left out of blind"]].tolist() == ["18", "18", "–"]
+    recall = tabulate_planted.recall_table(shown).iloc[0]
+    assert recall[["regime", "recall", "chance"]].tolist() == ["blind", "0.75 [0.75, 0.75]", "0.100"]
+    removal = tabulate_planted.removal_table(shown).set_index(["regime", "localiser"])
+    assert removal.loc[("blind", "perfect"), "difference"] == "0.80 [0.80, 0.80]"
+    assert removal.loc[("acquired", "perfect"), ["taken out", "true"]].tolist() == ["1 layer", "–"]
+    acquired = tabulate_planted.acquired_table(shown).set_index("localiser")
+    assert acquired.loc["perfect", "heaviest layer"] == "1"
+    assert acquired.loc["perfect", "entropy: planted, all layers"] == "1.00"
+
+
+def test_sentences(shown: Board) -> None:
+    facts = tabulate_planted.benchmark_facts(shown)
+    assert facts["best-blind"].startswith("perfect 1.00; swapping (single)")
+    assert facts["above-blind"] == "perfect and swapping (single)"
+    assert (facts["constants"], facts["lost"], facts["noise"]) == ("0.00", "none", "15%")
+    assert facts["held"] == "0.67 to 1.00"
+    assert facts["rho"].startswith("1.00")
+    assert facts["intervals"] == "resample the tasks"
+
+
+def test_the_example_by_hand() -> None:
+    table, numbers = tabulate_planted.four_places()
+    assert table["D"].tolist() == ["0.5", "0.7", "0.8", "0.7"]
+    assert table["D of always layer 2"].tolist() == ["1", "0", "1", "2"]
+    assert table["heaviest"].tolist() == ["1", "2", "2", "4"]
+    assert (numbers["D"], numbers["constant"], numbers["layer"]) == ("0.675", "1.00", "2")
+    assert numbers["skill"] == f"{1 - 0.675 / 1:.2f}"
+    assert (numbers["top_1"], numbers["mass"]) == ("0.75", "0.45")
+
+
+@pytest.mark.parametrize("lost", [["spread"], ["spread", *(f"layer:{n}" for n in range(1, 7))], ["layer:1"]])
+def test_what_is_missing_is_told_and_drawn_nowhere(lost: list[str], shown: Board) -> None:
+    poor = board(planted(tasks=("trec",), lost=lost), perfect=perfect)
+    for draw in FIGURES:
+        assert draw(poor).alt
+    for table in TABLES:
+        assert len(table(poor))
+    facts = tabulate_planted.benchmark_facts(poor)
+    assert facts.keys() == tabulate_planted.benchmark_facts(shown).keys()
+    assert not [name for name, value in facts.items() if "inf" in value or value == "nan"]
+
+
+def test_one_place_alone_has_no_skill_and_models_of_another_depth_are_left_out() -> None:
+    one = board(planted(tasks=("trec",), lost=["spread", *(f"layer:{n}" for n in range(2, 7))]), perfect=perfect)
+    assert tabulate_planted.leaderboard_table(one)["skill"].tolist() == ["–"] * 6
+    assert tabulate_planted.benchmark_facts(one)["best-blind"] == "none"
+    for draw in FIGURES:
+        assert draw(one).alt
+    mixed = pd.concat([planted(), planted(models=("bert-base-cased",), tasks=("rte",), depth=12)])
+    both = board(mixed, perfect=perfect)
+    assert both.depth == 6
+    assert both.confusion(("perfect", ""), "blind")[1] == 18
