@@ -130,6 +130,17 @@ def test_tables_tell_what_counts(shown: Board) -> None:
     assert acquired.loc["perfect", "entropy: planted, all layers"] == "1.00"
 
 
+def test_controls_of_the_study_stand_beside_the_scores() -> None:
+    made = planted(more=("control_first", "control_last"))
+    made.loc[made["place"].str.startswith("control"), "has_truth_oracle"] = False
+    both = board(made, perfect=perfect, fixed=fixed)
+    table = tabulate_planted.leaderboard_table(both).set_index(["regime", "localiser"])
+    assert table.loc[("blind", "perfect"), "top-1, control"] == "1.00 (6)"
+    assert table.loc[("blind", "fixed"), "top-1, control"] == "0.50 (6)"
+    assert set(table.loc["oracle", "top-1, control"]) == {""}
+    assert table.loc[("blind", "perfect"), "cells"] == "18", "and change none of them"
+
+
 def test_sentences(shown: Board) -> None:
     facts = tabulate_planted.benchmark_facts(shown)
     assert facts["best-blind"].startswith("perfect 1.00; swapping (single)")

@@ -2,7 +2,7 @@
 
 1. A cell counts in a regime if it has ground truth there (``tables.PLANTED``); which cells do does not depend on any
    localiser. Scores are over places in layers and bands; spread places serve calibration, units have a recall of their
-   own, and the study's control settings are shown beside.
+   own, and the study's control settings, which were trained and not planted, are left out.
 2. Every place weighs the same, whatever number of cells it has: a score is the mean over places of the mean over cells.
    An answer that is always the same cannot gain by places that are learnt more often.
 3. Skill is 1 - D / D_const. D is the mean distance, D_const that of the best constant answer, by hindsight, on the same
@@ -102,7 +102,8 @@ def _places(entry: Entry, resamples: int, permutations: int, rng: np.random.Gene
         expected = float(constants.chance[name].mean())
         if name == "distance":
             name, best_draws = "skill", constants.best(name, present)
-            value, null, expected = (1 - d / (best or np.nan) for d in (value, null, expected))
+            room = best or np.nan
+            value, null, expected = 1 - value / room, 1 - null / room, 1 - expected / room
             draws, best = 1 - draws / np.where(best_draws > 0, best_draws, np.nan), 0.0
         told[name] = {**told_of(float(value), draws, null, tasks), "chance": float(expected), "constant": float(best)}
     return {name: told[name] for name in SHOWN if name in told}

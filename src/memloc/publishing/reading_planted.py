@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from memloc.arms import CONTROLS
 from memloc.errors import MemlocError
 from memloc.planted.answers import ALWAYS
 from memloc.planted.editing import editing
@@ -19,6 +20,7 @@ from memloc.planted.overall import score_table
 from memloc.planted.recall import recall_table
 from memloc.planted.releasing import Benchmark, read_benchmark
 from memloc.planted.results import Results
+from memloc.planted.scores import pair_scores
 from memloc.profiles import Profile
 from memloc.profiles.planting import ACQUIRED, BLIND, ORACLE
 from memloc.publishing import project_root
@@ -119,6 +121,16 @@ class Board(AnyRun):
         chosen = (table["regime"] == regime) & (table["score"] == name)
         rows = table[chosen & (table["technique"] == who[0]) & (table["variant"] == who[1])]
         return rows.iloc[0] if len(rows) else None
+
+    def controls(self) -> dict[tuple[str, str, str], tuple[float, int]]:
+        """Top-1 in the study's control settings, which are no part of the scores, and their number, by localiser."""
+        told = {}
+        for who, entry in self.entries.items():
+            blocks = list(entry.chosen(CONTROLS).blocks())
+            hits = [np.diag(pair_scores(w, t, np.ones(len(t)))["top_1"]) for _, w, t in blocks]
+            if hits:
+                told[who] = (float(np.concatenate(hits).mean()), sum(map(len, hits)))
+        return told
 
     def confusion(self, who: Who, regime: str) -> tuple[np.ndarray, int]:
         """How often each layer (across) was the heaviest where each one was true (down), in models of L layers.

@@ -59,11 +59,25 @@ def four_places() -> tuple[pd.DataFrame, dict[str, str]]:
     return pd.DataFrame(rows), {**numbers, "D": f"{distance:.3f}", "constant": f"{best:.2f}", "layer": str(layer)}
 
 
+def about(board: Board) -> str:
+    """What the benchmark of the page is, in words."""
+    if board.folder:
+        missing = len(board.results.missing)
+        return board.origin + (f" {missing} parts were not finished when it was released." if missing else "")
+    words = (
+        "This copy of the book has no released benchmark, so this is the smallest one, made for this page: its models "
+    )
+    return f"{board.mark} {board.origin} {words}have two layers, and it shows how things are measured and nothing else."
+
+
 def leaderboard_table(board: Board) -> pd.DataFrame:
-    """The leaderboard with column names to be read."""
+    """The leaderboard with column names to be read, and top-1 in the study's control settings where they were run."""
     table = ranked(board.scores, board.results.asked)
     if table.empty:
         return pd.DataFrame({"localiser": ["no cell has ground truth"]})
+    if controls := board.controls():
+        names = {(who[0], localiser((who[1], who[2]))): f"{value:.2f} ({n})" for who, (value, n) in controls.items()}
+        table["top-1, control"] = [names.get(key, "") for key in zip(table["regime"], table["localiser"], strict=True)]
     return table.rename(columns={"top_1": "top-1", "reciprocal_rank": "reciprocal rank", "p": "p (skill)"})
 
 
@@ -158,6 +172,7 @@ def benchmark_facts(board: Board) -> dict[str, str]:
         **{f"above-{regime}": _above(board, best, regime) for regime in REGIMES},
         "constants": f"{constant.max():.2f}" if constant.notna().any() else NONE,
         **{f"random-{name}": _random(board, name) for name in SHOWN},
+        "shuffles": str(board.profile.resamples),
         "intervals": "resample the tasks" if enough else f"are not shown: fewer than {TASKS_FOR_INTERVAL} tasks",
         "rho": in_words({"value": told["rho"], "low": told["low"], "high": told["high"]}),
         "right": DASH if np.isnan(told["right"]) else f"{told['right']:.2f}",

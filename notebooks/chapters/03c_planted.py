@@ -1,0 +1,219 @@
+# %% [markdown]
+# # Who finds what was planted
+#
+# *Which technique should be believed about a model whose memory nobody hid?*
+#
+# The {doc}`control <03b_control>` hides memory in three places, and one constant answer is right about one of them.
+# This chapter hides it in *every* layer in turn, asks every technique, and scores the answers so that nobody gains by
+# always saying the same. Techniques that answer are called **localisers** here, whoever made them: the last section
+# enters a new one in a few lines.
+
+# %% tags=["parameters"]
+profile = "mini"  # not used here: the benchmark has profiles of its own, and is shown from the released one if there is
+
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, figures_planted, reading_planted, tabulate, tabulate_planted
+from memloc.publishing.style import show, use_style
+
+use_style()
+board = reading_planted.open_board()
+facts.glue_all("planted", tabulate_planted.benchmark_facts(board))
+Markdown(f"Numbers on this page: {tabulate_planted.about(board)}")
+
+# %% [markdown]
+# ## Planting
+#
+# A classifier is first trained on right labels. Then some labels are made wrong, and *one place* of the model learns
+# them while everything else stays as it is, to the last bit: one layer, a band of neighbouring layers, or a known
+# share of feed-forward units. The head stays too, so it cannot hold any of it. A **spread** plant serves as a
+# contrast: the wrong labels are cut into as many parts as there are layers, and each layer learns one part.
+#
+# A place has learnt its labels if the model then gives back {glue:text}`planted-learnt` of the wrong ones and still
+# {glue:text}`planted-kept` of the right ones. Some places cannot learn them, and that is a result of its own.
+#
+# Localisers meet the model in two **regimes**.
+#
+# - *Oracle*: the model as it was planted; and where a localiser asks for a model that never saw the wrong labels, it
+#   gets the very one that the planting started from. Swapping layers between the two undoes the planting by
+#   definition. This is an upper bound and a check of the machinery, not a contest.
+# - *Blind*: after planting, all layers go on training on right labels for as long as
+#   {glue:text}`planted-still_learnt` of the wrong ones stay. Nobody has the start any more. The model without wrong
+#   labels is a stranger, trained from another seed with another head. This is the contest.
+#
+# Settling might move the memory, so it is tested afterwards: the place gets its old weights back, and the cell counts
+# only if that undoes at least {glue:text}`planted-forgets` of what was planted. Otherwise nobody can be blamed for
+# pointing elsewhere. These numbers were fixed before the first run.
+
+# %% tags=["hide-input"]
+drawn = figures_planted.fates(board)
+caption = f"""What became of the wrong labels, by the layer they were planted into, over tasks, models, seeds and
+amounts. Only cells with ground truth count in the blind regime. {board.made}"""
+show(drawn.figure, "fig-planted-fates", caption, alt=drawn.alt)
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_planted.planted_table(board))
+
+# %% [markdown]
+# Shares of cells with ground truth by layer: {glue:text}`planted-held`. Layers without any:
+# {glue:text}`planted-lost`. A layer that never holds anything is missing from all scores below, for every localiser
+# alike.
+#
+# ## Scores that a fixed answer cannot win
+#
+# An **answer** is a weight $w_l$ for each of the $L$ layers, together 1. A localiser that finds nothing has the same
+# weight everywhere. The distance of an answer to the true layers $T$ is
+#
+# $$D = \sum_l w_l \, \min_{t \in T} |l - t|,$$
+#
+# in layers. Average it over all places, each place counting the same, and compare with the best **constant answer**:
+#
+# $$\text{skill} = 1 - \frac{D}{D_\text{const}}.$$
+#
+# $D_\text{const}$ is taken by hindsight: of all single layers, the one with the smallest mean distance. Mixing
+# several constants is no better than the best of them, so whoever does not look at the model has no skill above 0 but
+# by luck. Below, a made-up localiser on a made-up model of four layers; *w1* to *w4* are its answers.
+
+# %% tags=["hide-input"]
+table, numbers = tabulate_planted.four_places()
+facts.glue_all("planted-hand", numbers)
+tabulate.show_table(table)
+
+# %% [markdown]
+# Its mean distance is {glue:text}`planted-hand-D`; always saying layer {glue:text}`planted-hand-layer` has
+# {glue:text}`planted-hand-constant`. So its skill is 1 − {glue:text}`planted-hand-D` /
+# {glue:text}`planted-hand-constant` = {glue:text}`planted-hand-skill`. The other scores:
+#
+# - *top-1*: is the heaviest layer true? Here {glue:text}`planted-hand-top_1`. Ties share.
+# - *reciprocal rank*: 1 / rank of the best true layer, in the order of the weights.
+# - *mass*: weight on the true layers, here {glue:text}`planted-hand-mass`, divided by what a perfect localiser of
+#   that kind could put there. Averages over windows of layers blur even a perfect answer ({doc}`04_swapping`).
+# - *calibration*: how often is an answer flatter where memory is spread over all layers than where it is in one? This
+#   is the area under a curve, with .5 for chance. A localiser without it cannot tell "everywhere" from "I do not
+#   know".
+#
+# Chance is computed exactly where it can be. To see what luck gives in so many cells, the places are also shuffled
+# among the answers of a model, {glue:text}`planted-shuffles` times. That yields the gray bands below and *p*, the
+# share of shuffles that score as well. 95 % intervals {glue:text}`planted-intervals`: cells of one task are not
+# independent.
+#
+# ## The leaderboard
+#
+# {glue:text}`planted-cells` places were planted into {glue:text}`planted-models`, on {glue:text}`planted-tasks`;
+# {glue:text}`planted-truth-oracle` have ground truth in the oracle regime, {glue:text}`planted-truth-blind` in the
+# blind one. Scores are of {glue:text}`planted-noise` wrong labels.
+
+# %% tags=["hide-input"]
+drawn = figures_planted.scores(board)
+caption = f"""Scores of every localiser, best blind skill first; *random* draws its answers. Skills below -1, and masses
+above 1, stand at the edge. {board.made}"""
+show(drawn.figure, "fig-planted-scores", caption, alt=drawn.alt)
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_planted.leaderboard_table(board), tabulate_planted.recall_table(board))
+
+# %% [markdown]
+# A check of the scale itself: the best constant answer has a skill of {glue:text}`planted-constants`, and random
+# answers have skill {glue:text}`planted-random-skill` and top-1 {glue:text}`planted-random-top_1`.
+#
+# ## Where the answers point
+#
+# A good localiser fills the diagonal. One whose squares have a bright column says the same whatever the model; one
+# that fills a band around the diagonal is nearly right.
+
+# %% tags=["hide-input"]
+drawn = figures_planted.confusions(board, "blind")
+caption = f"""Blind: the heaviest layer (across) where each layer was true (down). Further from the background: more
+often. Empty rows have no ground truth. {board.made}"""
+show(drawn.figure, "fig-planted-blind", caption, alt=drawn.alt)
+
+# %% tags=["hide-input"]
+drawn = figures_planted.confusions(board, "oracle")
+caption = f"""Oracle: the same where localisers get the start itself. {board.made}"""
+show(drawn.figure, "fig-planted-oracle", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## Does a flat answer mean "everywhere"?
+
+# %% tags=["hide-input"]
+drawn = figures_planted.calibration(board)
+caption = f"""Blind: mean and range of the entropy of answers, where memory is in one layer and where it is in all; at
+the right the area under the curve. {board.made}"""
+show(drawn.figure, "fig-planted-calibration", caption, alt=drawn.alt)
+
+# %% [markdown]
+# ## Does pointing predict forgetting?
+#
+# Whoever looks for memory may want to remove it. So each localiser is shown *half* of the wrong labels. The layers it
+# points to, as many as are true, get their pre-trained weights back (or the units it points to are silenced), and the
+# other half is asked: how many wrong labels are forgotten, how many right ones lost? Beside it stand removals of the
+# same size that look at nothing: all other layers, or random sets.
+
+# %% tags=["hide-input"]
+drawn = figures_planted.removals(board)
+caption = f"""Wrong labels forgotten that a localiser never saw, beyond what removals of equal size forget; mean over
+cells, by the share of removed layers that were true. Right: memory acquired in ordinary training. {board.made}"""
+show(drawn.figure, "fig-planted-removals", caption, alt=drawn.alt)
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_planted.removal_table(board))
+
+# %% [markdown]
+# Over {glue:text}`planted-removals` removals of planted memory, Spearman's correlation of "the removed layers were
+# true" with the gain in forgetting is {glue:text}`planted-rho`. Mean gain where all removed layers were true:
+# {glue:text}`planted-right`; where none was: {glue:text}`planted-wrong`.
+#
+# ## Where the benchmark may mislead
+#
+# Planted memory is not memory that a model acquired by itself. One layer had to learn alone what training usually
+# lets all layers share. So a localiser may be good at finding *what was forced* and say little about what grew. The
+# table has its answers about ordinary training, where nobody knows the truth, beside those about planted memory. If
+# answers about acquired memory look like those about spread memory, a high place on the leaderboard says less about
+# them.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_planted.acquired_table(board))
+
+# %% [markdown]
+# ## Take-away
+#
+# - *Most skill, blind*: {glue:text}`planted-best-blind`. *Oracle*: {glue:text}`planted-best-oracle`.
+# - *Better than every constant answer and than shuffled places* (skill above 0, *p* at most .05), blind:
+#   {glue:text}`planted-above-blind`. Oracle: {glue:text}`planted-above-oracle`.
+# - A localiser near 0 may still be right about acquired memory, but it has to earn that trust in another way.
+#
+# ### What would change our mind
+#
+# - If a localiser's skill held for planted memory and its removals forgot no more acquired labels than random ones
+#   do, planted memory would be the wrong test for it.
+# - If settling for longer moved the memory out of its place in most cells, the blind regime would be about models
+#   that hardly exist.
+# - If the order of localisers turned round on other tasks or other families, there would be no order to speak of;
+#   that is what intervals over tasks are for.
+#
+# ## Enter a localiser of your own
+#
+# A localiser is a function from a cell to a weight for each layer. It may load the models of the cell by name:
+# `perturbed`, the one with the wrong labels; `pretrained`; and `normal`, the one without. The decorator makes it
+# known to the whole package. This one asks how far each layer moved; below are its scores on the smallest benchmark
+# (generated texts, models of two layers with random weights), computed for this page.
+
+# %% tags=["remove-stderr"]
+from memloc.techniques.localiser import localiser
+
+
+@localiser("moved", arms=("perturbed", "normal"))
+def moved(cell, settings):
+    after, before = cell.load("perturbed"), cell.load("normal")
+    layers = range(1, after.num_layers + 1)
+    pairs = [zip(after.layer(n).parameters(), before.layer(n).parameters(), strict=True) for n in layers]
+    return [sum(float((a - b).detach().norm()) for a, b in pair) for pair in pairs]
+
+
+tabulate.show_table(reading_planted.entered("moved"))
+
+# %% [markdown]
+# To run it on real tasks, put the function into a module of your own, import it before the command line, and name it
+# under `techniques` of a profile ({doc}`10_your_own_model` shows more of that). A small benchmark says little: with a
+# handful of places, skill can be high by luck, and *p* says so.
