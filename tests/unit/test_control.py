@@ -22,6 +22,7 @@ from memloc.arms import (
     CONTROL_ARMS,
     CONTROLS,
     SETTINGS,
+    YARDSTICKS,
     arm_of,
     auxiliary_parts,
     followed,
@@ -92,10 +93,14 @@ def test_the_arms_of_a_setting() -> None:
     assert {arm_of(s, a) for s in SETTINGS[1:] for a in asked} == {*CONTROL_ARMS, "pretrained"}
     with pytest.raises(MemlocError, match="unknown setting: 'control_lats'; accepted: did you mean control_last"):
         arm_of("control_lats", "perturbed")
-    assert [followed(arm) for arm in ARMS] == [(), ("perturbed",), ("perturbed",)]
+    assert [followed(arm) for arm in ("perturbed", "normal", "frozen")] == [(), ("perturbed",), ("perturbed",)]
+    assert {followed(arm) for arm in YARDSTICKS} == {()}
     assert followed("control_middle_normal") == ("control_middle",)
     assert followed("control_frozen") == CONTROLS
-    assert {arm for arm in (*ARMS, *CONTROL_ARMS) if learns_original(arm)} == {"normal", *CONTROL_ARMS[4:]}
+    assert {arm for arm in (*ARMS, *CONTROL_ARMS) if learns_original(arm)} == {
+        *("normal", *YARDSTICKS),
+        *CONTROL_ARMS[4:],
+    }
 
 
 @pytest.mark.parametrize("family", ["bert", "opt"])
