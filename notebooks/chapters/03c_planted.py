@@ -111,7 +111,8 @@ above 1, stand at the edge. {board.made}"""
 show(drawn.figure, "fig-planted-scores", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
-tabulate.show_table(tabulate_planted.leaderboard_table(board), tabulate_planted.recall_table(board))
+boards = (tabulate_planted.leaderboard_table(board, regime) for regime in ("blind", "oracle"))
+tabulate.show_table(*boards, tabulate_planted.recall_table(board))
 
 # %% [markdown]
 # A check of the scale itself: the best constant answer has a skill of {glue:text}`planted-constants`, and random
@@ -119,7 +120,7 @@ tabulate.show_table(tabulate_planted.leaderboard_table(board), tabulate_planted.
 #
 # ## Where the answers point
 #
-# A good localiser fills the diagonal. One whose squares have a bright column says the same whatever the model; one
+# A good localiser fills the diagonal. One that fills a column says the same whatever the model; one
 # that fills a band around the diagonal is nearly right.
 
 # %% tags=["hide-input"]
@@ -152,12 +153,13 @@ show(drawn.figure, "fig-planted-calibration", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
 drawn = figures_planted.removals(board)
-caption = f"""Wrong labels forgotten that a localiser never saw, beyond what removals of equal size forget; mean over
-cells, by the share of removed layers that were true. Right: memory acquired in ordinary training. {board.made}"""
+caption = f"""Left: how much of what each localiser points to is true. Middle: wrong labels forgotten that it never saw,
+beyond what removals of equal size forget; mean over cells. Right: the same of memory acquired in ordinary training.
+{board.made}"""
 show(drawn.figure, "fig-planted-removals", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
-tabulate.show_table(tabulate_planted.removal_table(board))
+tabulate.show_table(*(tabulate_planted.removal_table(board, regime) for regime in ("blind", "acquired")))
 
 # %% [markdown]
 # Over {glue:text}`planted-removals` removals of planted memory, Spearman's correlation of "the removed layers were
@@ -181,6 +183,8 @@ tabulate.show_table(tabulate_planted.acquired_table(board))
 # - *Most skill, blind*: {glue:text}`planted-best-blind`. *Oracle*: {glue:text}`planted-best-oracle`.
 # - *Better than every constant answer and than shuffled places* (skill above 0, *p* at most .05), blind:
 #   {glue:text}`planted-above-blind`. Oracle: {glue:text}`planted-above-oracle`.
+# - *Pointing and forgetting*: gain {glue:text}`planted-right` where the pointed-to layers were true, and
+#   {glue:text}`planted-wrong` where they were not.
 # - A localiser near 0 may still be right about acquired memory, but it has to earn that trust in another way.
 #
 # ### What would change our mind

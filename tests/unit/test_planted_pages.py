@@ -29,10 +29,12 @@ FIGURES = (
     figures_planted.removals,
 )
 TABLES = (
-    tabulate_planted.leaderboard_table,
+    lambda board: tabulate_planted.leaderboard_table(board, "blind"),
+    lambda board: tabulate_planted.leaderboard_table(board, "oracle"),
     tabulate_planted.planted_table,
     tabulate_planted.recall_table,
-    tabulate_planted.removal_table,
+    lambda board: tabulate_planted.removal_table(board, "blind"),
+    lambda board: tabulate_planted.removal_table(board, "acquired"),
     tabulate_planted.acquired_table,
 )
 
@@ -107,14 +109,18 @@ def test_calibration_and_removals(shown: Board) -> None:
     assert "perfect 1.00" in figures_planted.calibration(shown).alt
     drawn = figures_planted.removals(shown)
     assert "perfect 1.00 true, +0.80" in drawn.alt
-    left, right = drawn.figure.axes
-    assert len([line for line in right.lines if line.get_linestyle() == "None"]) == 4, "acquired: one layer each"
-    assert left.get_xlabel() == "removed layers that are true"
+    true, gain, acquired = drawn.figure.axes
+    assert true.get_yticklabels()[0].get_text() == "perfect", "the largest gain first"
+    assert true.lines[0].get_xdata()[0] == 1
+    dots = [line.get_xdata()[0] for line in gain.lines if line.get_marker() == "o"]
+    assert dots == sorted(dots, reverse=True)
+    assert dots[0] == pytest.approx(0.8)
+    assert len([line for line in acquired.lines if line.get_marker() == "^"]) == 4, "acquired: one layer each"
 
 
 def test_tables_tell_what_counts(shown: Board) -> None:
-    table = tabulate_planted.leaderboard_table(shown)
-    assert table.iloc[0][["regime", "localiser"]].tolist() == ["blind", "perfect"]
+    table = tabulate_planted.leaderboard_table(shown, "blind")
+    assert table.iloc[0]["localiser, blind"] == "perfect"
     assert table.iloc[0]["skill"] == "1.00 [1.00, 1.00]"
     made = tabulate_planted.planted_table(shown).set_index("task")
     assert made.loc["rte", "left out of blind"] == "2 not learnt"
@@ -122,9 +128,10 @@ def test_tables_tell_what_counts(shown: Board) -> None:
     assert made.loc["sst2", ["places", "with truth, blind", "left out of blind"]].tolist() == ["18", "18", "–"]
     recall = tabulate_planted.recall_table(shown).iloc[0]
     assert recall[["regime", "recall", "chance"]].tolist() == ["blind", "0.75 [0.75, 0.75]", "0.100"]
-    removal = tabulate_planted.removal_table(shown).set_index(["regime", "localiser"])
-    assert removal.loc[("blind", "perfect"), "difference"] == "0.80 [0.80, 0.80]"
-    assert removal.loc[("acquired", "perfect"), ["taken out", "true"]].tolist() == ["1 layer", "–"]
+    removal = tabulate_planted.removal_table(shown, "blind").set_index("localiser, blind")
+    assert removal.loc["perfect", "difference"] == "0.80 [0.80, 0.80]"
+    removal = tabulate_planted.removal_table(shown, "acquired").set_index("localiser, acquired")
+    assert removal.loc["perfect", ["taken out", "true"]].tolist() == ["1 layer", "–"]
     acquired = tabulate_planted.acquired_table(shown).set_index("localiser")
     assert acquired.loc["perfect", "heaviest layer"] == "1"
     assert acquired.loc["perfect", "entropy: planted, all layers"] == "1.00"
@@ -134,18 +141,18 @@ def test_controls_of_the_study_stand_beside_the_scores() -> None:
     made = planted(more=("control_first", "control_last"))
     made.loc[made["place"].str.startswith("control"), "has_truth_oracle"] = False
     both = board(made, perfect=perfect, fixed=fixed)
-    table = tabulate_planted.leaderboard_table(both).set_index(["regime", "localiser"])
-    assert table.loc[("blind", "perfect"), "top-1, control"] == "1.00 (6)"
-    assert table.loc[("blind", "fixed"), "top-1, control"] == "0.50 (6)"
-    assert set(table.loc["oracle", "top-1, control"]) == {""}
-    assert table.loc[("blind", "perfect"), "cells"] == "18", "and change none of them"
+    table = tabulate_planted.leaderboard_table(both, "blind").set_index("localiser, blind")
+    assert table.loc["perfect", "top-1, control"] == "1.00 (6)"
+    assert table.loc["fixed", "top-1, control"] == "0.50 (6)"
+    assert table.loc["perfect", "cells"] == "18", "and change none of them"
+    assert set(tabulate_planted.leaderboard_table(both, "oracle")["top-1, control"]) == {""}
 
 
 def test_sentences(shown: Board) -> None:
     facts = tabulate_planted.benchmark_facts(shown)
     assert facts["best-blind"].startswith("perfect 1.00; swapping (single)")
     assert facts["above-blind"] == "perfect and swapping (single)"
-    assert (facts["constants"], facts["lost"], facts["noise"]) == ("0.00", "none", "15%")
+    assert (facts["constants"], facts["lost"], facts["noise"]) == ("0.00", "none", "15 %")
     assert facts["held"] == "0.67 to 1.00"
     assert facts["rho"].startswith("1.00")
     assert facts["intervals"] == "resample the tasks"
@@ -175,7 +182,7 @@ def test_what_is_missing_is_told_and_drawn_nowhere(lost: list[str], shown: Board
 
 def test_one_place_alone_has_no_skill_and_models_of_another_depth_are_left_out() -> None:
     one = board(planted(tasks=("trec",), lost=["spread", *(f"layer:{n}" for n in range(2, 7))]), perfect=perfect)
-    assert tabulate_planted.leaderboard_table(one)["skill"].tolist() == ["–"] * 6
+    assert tabulate_planted.leaderboard_table(one, "blind")["skill"].tolist() == ["–"] * 3
     assert tabulate_planted.benchmark_facts(one)["best-blind"] == "none"
     for draw in FIGURES:
         assert draw(one).alt

@@ -90,7 +90,9 @@ def test_what_stands_beside_a_removal() -> None:
     assert all(len(set(one)) == 2 and min(one) >= 1 and max(one) <= 12 for one in drawn)
     assert drawn == other_sets((1, 2), 12, draws=20, seed=0) != other_sets((1, 2), 12, draws=20, seed=1)
     assert other_sets((1, 2, 3), 3, draws=9, seed=0) == []
-    assert heaviest(np.array([1, 3, 3, 3, 0.0]), 2).tolist() == [1, 2], "of equal ones the first"
+    ties = [tuple(heaviest(np.array([1, 3, 3, 3, 0.0]), 2, np.random.default_rng(n))) for n in range(40)]
+    assert set(ties) == {(1, 2), (1, 3), (2, 3)}, "of equal ones any"
+    assert heaviest(np.array([1, 3, 0, 2.0]), 2, np.random.default_rng(0)).tolist() == [1, 3]
 
 
 @pytest.mark.parametrize(("layer", "forgets"), [(2, True), (3, False)])
@@ -115,9 +117,11 @@ def test_places_of_several_layers_and_no_known_place(pointing: dict[str, Any]) -
     given = cell({"perturbed": perturbed, "pretrained": normal}, data)
     settings: dict[str, dict[str, Any]] = {"pointing": {"layer": 3}}
     (band,) = removal({"pointing": given}, settings, Place.parse("band:2-3"), draws=2).to_dict("records")
-    assert (band["removed"], band["is_true"], band["n_random"]) == ("layers:1,3", 0.5, 2)
+    other = {"layers:1,3": 0.5, "layers:2,3": 1.0, "layers:3,4": 0.5}  # layer 3, and any of equal weight
+    assert (band["is_true"], band["n_random"]) == (other[band["removed"]], 2)
     acquired = removal({"pointing": given}, settings, None, draws=2)
-    assert acquired["removed"].tolist() == ["layers:3", "layers:1,3"]
+    assert acquired["removed"].tolist()[0] == "layers:3"
+    assert acquired["removed"].tolist()[1] in other
     assert acquired["is_true"].isna().all()
     assert removal({"pointing": given}, settings, Place.parse("spread")).empty, "nothing else is left to take out"
 

@@ -69,9 +69,10 @@ def standing(table: pd.DataFrame, regime: str) -> dict[Who, pd.DataFrame]:
 def localiser(who: Who) -> str:
     """How figures and tables call a technique's reading."""
     technique, variant = who
+    name = technique.replace("_", " ")
     if technique == ALWAYS:
-        return f"{technique} {variant}"
-    return f"{technique} ({variant})" if variant in (SINGLE, WINDOWS) else technique
+        return f"{name} {variant}"
+    return f"{name} ({variant})" if variant in (SINGLE, WINDOWS) else name
 
 
 def in_words(row: Mapping[Any, Any]) -> str:

@@ -117,9 +117,10 @@ def other_sets(chosen: tuple[int, ...], num_layers: int, draws: int, seed: int) 
     return list(found)
 
 
-def heaviest(scores: np.ndarray, count: int) -> np.ndarray:
-    """Places of the highest scores, the first of equal ones first, in rising order."""
-    return np.sort(np.argsort(-scores, kind="stable")[:count])
+def heaviest(scores: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Places of the highest scores, in rising order; equal ones come in any order, or the first layer would gain."""
+    order = rng.permutation(len(scores))
+    return np.sort(order[np.argsort(-scores[order], kind="stable")[:count]])
 
 
 def removal(
@@ -157,23 +158,24 @@ def removal(
             log.warning("%s of %s %s seed %d cannot do with half: %s", name, cell.task, cell.model, cell.seed, error)
             continue
         variant, weight = next(iter(answers(found, known.model.num_layers).items()))
-        made = list(_layers(known, weight, place, cell.seed, draws))
+        ties = np.random.default_rng(derived_seed("removal ties", of_technique.run_key))
+        made = list(_layers(known, weight, place, ties, cell.seed, draws))
         if "units" in details:
-            made.append(_units(known, details["units"], place, cell.seed, draws, share))
+            made.append(_units(known, details["units"], place, ties, cell.seed, draws, share))
         rows += [{"technique": name, "variant": variant, **row} for row in made]
     frame = pd.DataFrame(rows).assign(noisy_before=before[0], clean_before=before[1], n_noisy=int(scored.noisy.sum()))
     return frame.reindex(columns=tables.REMOVAL.names[tables.REMOVAL.names.index("technique") :])
 
 
 def _layers(
-    known: Removals, weight: np.ndarray, place: Place | None, seed: int, draws: int
+    known: Removals, weight: np.ndarray, place: Place | None, ties: np.random.Generator, seed: int, draws: int
 ) -> Iterator[dict[str, Any]]:
     """Rows of the heaviest layers."""
     depth = len(weight)
     true = truth(place, depth) > 0 if place else None
     sizes = (1, 2) if true is None else (int(true.sum()),)
     for size in (size for size in sizes if size < depth):
-        chosen = tuple(int(layer) + 1 for layer in heaviest(weight, size))
+        chosen = tuple(int(layer) + 1 for layer in heaviest(weight, size, ties))
         others = [known.layers(other) for other in other_sets(chosen, depth, draws, seed)]
         inside = None if true is None else float(np.mean([true[layer - 1] for layer in chosen]))
         removed = "layers:" + ",".join(map(str, chosen))
@@ -181,7 +183,13 @@ def _layers(
 
 
 def _units(
-    known: Removals, units: pd.DataFrame, place: Place | None, seed: int, draws: int, share: float
+    known: Removals,
+    units: pd.DataFrame,
+    place: Place | None,
+    ties: np.random.Generator,
+    seed: int,
+    draws: int,
+    share: float,
 ) -> dict[str, Any]:
     """The row of the highest units."""
     depth, width = unit_shape(known.model)
@@ -189,7 +197,7 @@ def _units(
     if len(units) != depth * width:
         raise MemlocError("units with a score", len(units), f"{depth} x {width}, all there are")
     count = top_units(share, depth * width)
-    chosen = heaviest(units["score"].to_numpy(float), count)
+    chosen = heaviest(units["score"].to_numpy(float), count, ties)
     rng = np.random.default_rng(derived_seed("removed units", seed, depth, width, count))
     others = [known.units(rng.choice(depth * width, count, replace=False)) for _ in range(draws)]
     inside = None

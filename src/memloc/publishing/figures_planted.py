@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from memloc.planted.scores import entropy
 from memloc.profiles.planting import ACQUIRED, BLIND, ORACLE
 from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, name_axes, note
 from memloc.publishing.reading_planted import Board
-from memloc.publishing.style import FAINT, INK, MARKERS, PALETTE
+from memloc.publishing.style import FAINT, INK, PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 LOOKS: dict[str, dict[str, Any]] = {  # of regimes
     BLIND: {"color": PALETTE[0], "marker": "o"},
     ORACLE: {"color": PALETTE[1], "marker": "s", "markerfacecolor": "none"},
+}
+ACQUIRED_LOOKS: dict[str, dict[str, Any]] = {  # by what was taken out
+    "1 layer": {"color": PALETTE[2], "marker": "^"},
+    "2 layers": {"color": PALETTE[3], "marker": "D", "markerfacecolor": "none"},
 }
 TITLES = {"skill": "skill", "top_1": "top-1", "reciprocal_rank": "reciprocal rank", "mass": "mass, of attainable"}
 FATES = {NOT_LEARNT: "//", NOT_SETTLED: "\\\\", NO_TRUTH: ".."}
@@ -69,7 +74,7 @@ def confusions(board: Board, regime: str) -> Drawn:
     names = [who for who in board.order if (regime, *who) in board.entries]
     rows = max(1, -(-len(names) // COLUMNS))
     figure, axes = plt.subplots(
-        rows, COLUMNS, figsize=(WIDTH, 1.72 * rows + 0.5), squeeze=False, sharex=True, sharey=True
+        rows, COLUMNS, figsize=(WIDTH, 1.9 * rows + 0.5), squeeze=False, sharex=True, sharey=True
     )
     told = []
     edges = (0.5, board.depth + 0.5)
@@ -77,7 +82,7 @@ def confusions(board: Board, regime: str) -> Drawn:
         shares, cells = board.confusion(who, regime)
         panel.imshow(shares, vmin=0, vmax=1, extent=(*edges, *edges[::-1]), aspect="equal")
         panel.plot(edges, edges, color=FAINT, linewidth=0.7)
-        panel.set_title(localiser(who), fontsize=SMALL - 0.5)
+        panel.set_title("\n".join(textwrap.wrap(localiser(who), 18)), fontsize=SMALL - 0.5)
         panel.set_xticks(sorted({1, (board.depth + 1) // 2, board.depth}))
         panel.set_yticks(sorted({1, (board.depth + 1) // 2, board.depth}))
         panel.set_xlim(edges)
@@ -172,6 +177,8 @@ def calibration(board: Board) -> Drawn:
     panel.tick_params(labelsize=SMALL - 0.5, length=2)
     panel.set_xlabel("entropy of the answer (1: all layers alike)", fontsize=SMALL)
     legend_above(figure, panel, 2)
+    if not names:
+        note(panel, "no spread place has ground truth")
     told = []
     for who in names:
         if (one := board.score(who, BLIND, "calibration")) is not None:
@@ -183,46 +190,44 @@ def calibration(board: Board) -> Drawn:
 
 
 def removals(board: Board) -> Drawn:
-    """What taking out the pointed-to layers forgets beyond others, by how often they were the true ones."""
+    """How often what a localiser points to is true, and what taking it out forgets beyond other removals."""
     import matplotlib.pyplot as plt
 
-    table = board.editing
-    names = list(dict.fromkeys(table["technique"]))
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.6), sharey=True, width_ratios=(3, 2))
+    table = board.editing[board.editing["what"] != "units"]
+    names = list(dict.fromkeys([*table.loc[table["regime"] == BLIND, "technique"], *table["technique"]]))
+    size = (WIDTH, 0.26 * max(len(names), 2) + 1.3)
+    figure, (true, planted, acquired) = plt.subplots(1, 3, figsize=size, sharey=True, width_ratios=(3, 4, 4))
     told = []
-    for number, name in enumerate(names):
-        look = {"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[(number + number // 7) % len(MARKERS)]}
+    for row, name in enumerate(names):
         of = table[table["technique"] == name]
-        left.plot([], [], linestyle="", markersize=5, label=name, **look)
-        for one in of[(of["regime"] == BLIND) & (of["what"] == "layers")].to_dict("records"):
-            _gain(left, one["is_true"], one, look)
-            told.append(f"{name} {one['is_true']:.2f} true, {one['gain']:+.2f}")
-        for x, what in enumerate(("1 layer", "2 layers")):
+        for one in of[of["regime"] == BLIND].to_dict("records"):
+            true.plot([one["is_true"]], [row], **LOOKS[BLIND], markersize=4.5)
+            _gain(planted, row, one, LOOKS[BLIND])
+            told.append(f"{localiser((name, ''))} {one['is_true']:.2f} true, {one['gain']:+.2f}")
+        for what, look in ACQUIRED_LOOKS.items():
             for one in of[(of["regime"] == ACQUIRED) & (of["what"] == what)].to_dict("records"):
-                _gain(right, x + 0.6 * ((number + 0.5) / len(names) - 0.5), one, look)
-    for panel, title in ((left, "planted (blind)"), (right, "acquired")):
-        panel.axhline(0, color=INK, linewidth=0.8)
+                _gain(acquired, row + (-0.15 if what == "1 layer" else 0.15), one, look)
+    for panel, title in ((true, "true"), (planted, "planted"), (acquired, "acquired")):
         panel.set_title(title, fontsize=SMALL + 0.5)
-        panel.tick_params(labelsize=SMALL - 0.5, length=2)
-    left.set_xlim(-0.06, 1.06)
-    left.set_xticks([0, 0.5, 1])
-    left.set_xlabel("removed layers that are true", fontsize=SMALL)
-    right.set_xlim(-0.5, 1.5)
-    right.set_xticks([0, 1], ["1 layer", "2 layers"])
-    right.set_xlabel("removed", fontsize=SMALL)
-    left.set_ylabel("forgotten, beyond others", fontsize=SMALL)
-    if names:
-        legend_above(figure, left, 3)
-    words = (
-        "Two panels of dots, one a localiser; up: share of unseen wrong labels forgotten beyond removals that look at "
+        panel.set_ylim(max(len(names), 1) - 0.4, -0.6)
+        panel.set_yticks(range(len(names)), [localiser((name, "")) for name in names], fontsize=SMALL - 1)
+        panel.tick_params(labelsize=SMALL - 1, length=2)
+    for panel in (planted, acquired):
+        panel.axvline(0, color=INK, linewidth=0.8)
+    true.set_xlim(-0.1, 1.1)
+    true.set_xticks([0, 1])
+    for what, look in ACQUIRED_LOOKS.items():
+        true.plot([], [], linestyle="", markersize=4.5, label=f"acquired, {what} taken out", **look)
+    legend_above(figure, true, 2)
+    figure.supxlabel(
+        "share of the removed layers; then wrong labels forgotten, beyond others", fontsize=SMALL, color=INK
     )
-    words += (
-        "nothing. Left, planted: across, share of removed layers that are true. Right, acquired, one or two layers. "
-    )
+    words = "Dots, a row a localiser, the largest gain first. Left: share of removed layers that are true. Middle, "
+    words += "planted, and right, acquired memory: share of unseen wrong labels forgotten beyond removals that look at nothing. "
     return Drawn(figure, words + ("Planted: " + "; ".join(told) if told else "Nothing was removed") + ".")
 
 
-def _gain(panel: Axes, x: float, one: dict[Hashable, Any], look: dict[str, Any]) -> None:
+def _gain(panel: Axes, row: float, one: dict[Hashable, Any], look: dict[str, Any]) -> None:
     if np.isfinite(one["low"]):
-        panel.plot([x, x], [one["low"], one["high"]], color=look["color"], linewidth=1.2)
-    panel.plot([x], [one["gain"]], linestyle="", markersize=5, **look)
+        panel.plot([one["low"], one["high"]], [row, row], color=look["color"], linewidth=1.2)
+    panel.plot([one["gain"]], [row], linestyle="", markersize=4.5, **look)

@@ -70,15 +70,17 @@ def about(board: Board) -> str:
     return f"{board.mark} {board.origin} {words}have two layers, and it shows how things are measured and nothing else."
 
 
-def leaderboard_table(board: Board) -> pd.DataFrame:
-    """The leaderboard with column names to be read, and top-1 in the study's control settings where they were run."""
+def leaderboard_table(board: Board, regime: str) -> pd.DataFrame:
+    """The leaderboard of a regime to be read, and top-1 in the study's control settings where they were run."""
     table = ranked(board.scores, board.results.asked)
-    if table.empty:
-        return pd.DataFrame({"localiser": ["no cell has ground truth"]})
+    if table.empty or regime not in set(table["regime"]):
+        return pd.DataFrame({f"localiser, {regime}": ["no cell has ground truth"]})
+    table = table[table["regime"] == regime].drop(columns=["regime", "tasks"])
     if controls := board.controls():
-        names = {(who[0], localiser((who[1], who[2]))): f"{value:.2f} ({n})" for who, (value, n) in controls.items()}
-        table["top-1, control"] = [names.get(key, "") for key in zip(table["regime"], table["localiser"], strict=True)]
-    return table.rename(columns={"top_1": "top-1", "reciprocal_rank": "reciprocal rank", "p": "p (skill)"})
+        names = {localiser(who[1:]): f"{value:.2f} ({n})" for who, (value, n) in controls.items() if who[0] == regime}
+        table["top-1, control"] = [names.get(name, "") for name in table["localiser"]]
+    named = {"top_1": "top-1", "reciprocal_rank": "reciprocal rank", "p": "p (skill)"}
+    return table.rename(columns={**named, "localiser": f"localiser, {regime}"})
 
 
 def planted_table(board: Board) -> pd.DataFrame:
@@ -87,8 +89,10 @@ def planted_table(board: Board) -> pd.DataFrame:
     table = board.fates.merge(board.planted[[*CELL, "noisy_settled", "noisy_restored"]], on=CELL)
     for task in sort_tasks(set(table["task"])):
         for model in sort_models(set(table["model"])):
-            for noise, found in table[(table["task"] == task) & (table["model"] == model)].groupby("noise"):
-                row = {"task": task, "model": model_title(model), "wrong labels": f"{noise:.0%}"}
+            here = table[(table["task"] == task) & (table["model"] == model)]
+            for noise in sorted(set(here["noise"].astype(float))):
+                found = here[here["noise"] == noise]
+                row = {"task": task, "model": model_title(model), "wrong labels": f"{100 * noise:g} %"}
                 row |= {"places": str(len(found)), "seeds": str(found["seed"].nunique())}
                 row |= {f"with truth, {regime}": str(int((found[regime] == "").sum())) for regime in REGIMES}
                 left_out = found.loc[found[BLIND] != "", BLIND].value_counts().sort_index()
@@ -100,7 +104,7 @@ def planted_table(board: Board) -> pd.DataFrame:
 def recall_table(board: Board) -> pd.DataFrame:
     """Localisers of units."""
     rows = [
-        {"regime": row["regime"], "localiser": row["technique"], "recall": in_words(row)}
+        {"regime": row["regime"], "localiser": localiser((row["technique"], "")), "recall": in_words(row)}
         | {"chance": f"{row['chance']:.3f}", "under chance, 95 %": f"{row['null_low']:.3f} to {row['null_high']:.3f}"}
         | {"p": f"{row['p']:.3f}", "cells": str(row["cells"])}
         for row in board.recalls.to_dict("records")
@@ -108,15 +112,14 @@ def recall_table(board: Board) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else pd.DataFrame({"localiser": ["nobody was asked about units"]})
 
 
-def removal_table(board: Board) -> pd.DataFrame:
-    """What taking out does: forgotten and lost, beside removals that look at nothing."""
-    rows = []
-    for row in board.editing.to_dict("records"):
+def removal_table(board: Board, regime: str) -> pd.DataFrame:
+    """What taking out does in a regime: forgotten and lost, beside removals that look at nothing."""
+    rows, table = [], board.editing
+    for row in table[table["regime"] == regime].to_dict("records"):
         gain = {"value": row["gain"], "low": row["low"], "high": row["high"]}
         rows.append(
             {
-                "regime": row["regime"],
-                "localiser": row["technique"],
+                f"localiser, {regime}": localiser((row["technique"], "")),
                 "taken out": row["what"],
                 "true": DASH if np.isnan(row["is_true"]) else f"{row['is_true']:.2f}",
                 "wrong labels forgotten": f"{row['forgets']:.2f}",
@@ -127,7 +130,7 @@ def removal_table(board: Board) -> pd.DataFrame:
                 "cells": str(row["cells"]),
             }
         )
-    return pd.DataFrame(rows) if rows else pd.DataFrame({"localiser": ["nothing was taken out"]})
+    return pd.DataFrame(rows) if rows else pd.DataFrame({f"localiser, {regime}": ["nothing was taken out"]})
 
 
 def acquired_table(board: Board) -> pd.DataFrame:
@@ -161,8 +164,8 @@ def benchmark_facts(board: Board) -> dict[str, str]:
         "models": listed([model_title(model) for model in sort_models(set(planted["model"]))]) or NONE,
         "seeds": str(planted["seed"].nunique()),
         "cells": str(len(planted)),
-        "noise": f"{board.noise:.0%}",
-        "amounts": listed([f"{noise:.0%}" for noise in sorted(set(planted["noise"]))]),
+        "noise": f"{100 * board.noise:g} %",
+        "amounts": listed([f"{100 * noise:g} %" for noise in sorted(set(planted["noise"]))]),
         "depth": str(board.depth),
         **{f"truth-{regime}": str(int((fates[regime] == "").sum())) for regime in REGIMES},
         "held": span(held.tolist(), 2),
