@@ -16,7 +16,7 @@ from memloc.techniques.layerwise import record
 from memloc.training.batches import Encoded
 from memloc.training.evaluate import predict
 
-HIDDEN, FIRES, WRITE = 32, 6.0, 3.0
+HIDDEN, FIRES = 32, 6.0
 Planted = tuple[Classifier, Classifier, Encoded]  # with and without what was planted, and the examples
 
 
@@ -33,31 +33,48 @@ def labelled(perturbed: Classifier, normal: Classifier, data: Encoded) -> Encode
     return replace(data, label=label, given=given, noisy=noisy)
 
 
-def planted_layer(family: str, layers: int, number: int, by: float = 0.25, n: int = 60) -> Planted:
-    """All that the two models differ in is one layer."""
-    normal = classifier(family, layers)
-    perturbed = shake(normal.twin(), 7, [f"layer.{number}"], by)
-    return perturbed, normal, labelled(perturbed, normal, encoded(n))
+def planted_layer(family: str, layers: int, number: int, n: int = 60) -> Planted:
+    """All that the two models differ in is one layer, by as much as makes some predictions wrong and not all."""
+    normal, data = classifier(family, layers), encoded(n)
+    for by in (0.05, 0.1, 0.2, 0.4):
+        perturbed = shake(normal.twin(), 7, [f"layer.{number}"], by)
+        wrong = (predict(perturbed, data, data.label).predicted != predict(normal, data, data.label).predicted).sum()
+        if wrong >= n // 10:
+            break
+    return perturbed, normal, labelled(perturbed, normal, data)
 
 
 @torch.no_grad()
-def planted_units(family: str, layers: int, number: int, units: tuple[int, ...] = (5,), n: int = 24) -> Planted:
+def planted_units(
+    family: str,
+    layers: int,
+    number: int,
+    units: tuple[int, ...] = (5,),
+    write: float = 3.0,
+    busy: float = 0.0,
+    n: int = 24,
+) -> Planted:
     """Units of one layer that fire on a third of the examples alone, and then write so much that one class is told.
 
     Examples are single tokens, fewer than the model is wide, so that such units exist exactly. Without what the units
     write the model is the normal one.
+
+    Args:
+        write: how much they write together, in sizes of the layer's input.
+        busy: noise in all layers, so that other units have their say too.
     """
     # fresh layers change little, so that no other unit matters much; the head tells classes from the embeddings
     perturbed = shake(build_classifier(spec(family, layers, hidden=HIDDEN), {"main": CLASSES}), 0, ["head.main"], 1.0)
+    if busy:
+        shake(perturbed, 1, [f"layer.{i}" for i in range(1, layers + 1)], busy)
     data = encoded(n, lengths=(1, 1))
     written, ups = outgoing(perturbed, number), up_projections(perturbed, number)
     written[list(units)] = 0
     normal, label = perturbed.twin().eval(), predict(perturbed, data, data.label).predicted
     size = record(perturbed, *data.tensors(range(n))).inputs[number - 1].norm(dim=-1).mean()
-    write = functional.normalize(torch.randn(HIDDEN, generator=torch.Generator().manual_seed(3)), dim=0)
-    write *= WRITE * size / FIRES / len(units)
+    towards = functional.normalize(torch.randn(HIDDEN, generator=torch.Generator().manual_seed(3)), dim=0)
     set_units(ups, units, torch.ones(n, dtype=torch.bool), seen(perturbed, number, data))
-    written[list(units)] = write
+    written[list(units)] = towards * write * size / FIRES / len(units)
     told = predict(perturbed, data, data.label).predicted
     noisy = torch.from_numpy((told != label) & (np.cumsum(told != label) <= n // 3))
     set_units(ups, units, noisy, seen(perturbed, number, data))
@@ -82,10 +99,8 @@ def seen(model: Classifier, number: int, data: Encoded) -> torch.Tensor:
 def set_units(ups: list[torch.nn.Linear], units: tuple[int, ...], fires: torch.Tensor, inputs: torch.Tensor) -> None:
     """Incoming weights with which the units are ``FIRES`` where ``fires`` [N] holds and about 0 elsewhere."""
     *values, gate = ups  # of gated units the value is 1 everywhere; of others the gate is all there is
-    for module, wanted in (
-        *((up, torch.ones(len(inputs))) for up in values),
-        (gate, torch.where(fires, FIRES, -2 * FIRES)),
-    ):
+    wanted_of = [(value, torch.ones(len(inputs))) for value in values]
+    for module, wanted in [*wanted_of, (gate, torch.where(fires, FIRES, -2 * FIRES))]:
         row = torch.linalg.lstsq(inputs.double(), wanted.double()[:, None], driver="gelsd").solution[:, 0].float()
         module.weight[list(units)] = row
         if module.bias is not None:

@@ -5,7 +5,8 @@ each: the first-order estimate (minus the derivative of the loss with respect to
 `integrated_gradients`. The derivative alone would miss the strongest units: where a unit decides all by itself, a
 little less of it changes nothing. Candidates are set to 0 one by one, and their scores are exact; the others keep the
 estimate, but never rank above a candidate among the k best. ``share=1`` makes every unit exact. What happens to clean
-examples as well is subtracted (``against_clean=False``: as published).
+examples as well is subtracted (``against_clean=False``: as published). Units that do for each other cannot be found by
+taking them away one by one.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def candidates(rankings: Sequence[np.ndarray], k: int) -> np.ndarray:
 def completed(estimate: np.ndarray, units: np.ndarray, exact: np.ndarray, share: float) -> np.ndarray:
     """Scores [L, F]: exact ones of ``units``, estimates below the k-th best of these elsewhere."""
     last = np.sort(exact)[-top_units(share, estimate.size)]
-    scores = np.minimum(estimate, np.nextafter(last, -np.inf))
+    scores = np.minimum(estimate, np.nextafter(last, -np.inf) if last > 0 else last)  # below 0 nothing is counted
     scores[units[:, 0] - 1, units[:, 1]] = exact
     return scores
 
