@@ -18,7 +18,9 @@ from memloc.techniques import get_technique, register_technique, technique_names
 from memloc.techniques.base import settings_of
 
 
-@pytest.mark.parametrize("name", ["smoke", "mini", "small", "control", "techniques", "maps", "paper"])
+@pytest.mark.parametrize(
+    "name", ["smoke", "planted-smoke", "mini", "small", "control", "techniques", "maps", "planted-small", "paper"]
+)
 def test_profiles_name_only_known_things(name: str) -> None:
     assert name in profile_names()
     found = load_profile(name)

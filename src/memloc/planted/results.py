@@ -59,13 +59,14 @@ def results(plantings: Plantings) -> Results:
         reader.amount(amount)
         for planted in plantings.cells(amount):
             reader.place(planted)
-    frames = {name: _joined(reader.frames[name], schema) for name, schema in TABLES.items()}
+    frames = {name: _joined(name, reader.frames[name], schema) for name, schema in TABLES.items()}
     return Results(**frames, missing=reader.missing, keys=reader.keys)
 
 
-def _joined(frames: list[pd.DataFrame], schema: pa.Schema) -> pd.DataFrame:
+def _joined(name: str, frames: list[pd.DataFrame], schema: pa.Schema) -> pd.DataFrame:
     whole = [frame for frame in frames if len(frame)]
-    return pd.concat(whole, ignore_index=True)[schema.names] if whole else pd.DataFrame(columns=schema.names)
+    joined = pd.concat(whole, ignore_index=True) if whole else pd.DataFrame(columns=schema.names)
+    return tables.validate(joined, schema, name).to_pandas()  # with the types that a release has, empty or not
 
 
 class _Reader:
