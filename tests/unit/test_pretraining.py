@@ -20,7 +20,7 @@ from memloc.models.tokenizer import CheckpointTokenizer
 from memloc.pretraining import tokens
 from memloc.pretraining.budget import Budget
 from memloc.pretraining.loop import Engine, Pretrainer
-from memloc.pretraining.objectives import Blocks, as_rows, ask, backward, mask_tokens
+from memloc.pretraining.objectives import MASKED, Blocks, as_rows, ask, backward, mask_tokens
 from memloc.pretraining.saving import write_model
 from memloc.pretraining.shapes import FAMILIES, Shape, build
 from memloc.pretraining.tokens import END, FIRST_WORD, MASK, START
@@ -72,7 +72,9 @@ def test_masks_have_berts_shares_and_leave_special_tokens() -> None:
     share = asked.sum() / (rows >= FIRST_WORD).sum()
     masked = (corrupted[asked] == MASK).float().mean()
     kept = (corrupted[asked] == rows[asked]).float().mean()
-    assert (float(share), float(masked), float(kept)) == pytest.approx((0.15, 0.8, 0.1), abs=0.01)
+    assert (float(share), float(masked), float(kept)) == pytest.approx((MASKED, 0.8, 0.1), abs=0.01)
+    _, fewer = mask_tokens(rows, 300, torch.Generator().manual_seed(0), share=0.15)
+    assert float(fewer.sum() / (rows >= FIRST_WORD).sum()) == pytest.approx(0.15, abs=0.01)
     assert (corrupted[asked] >= MASK).all()
 
 

@@ -22,7 +22,7 @@ from memloc import tables
 from memloc.errors import MemlocError
 from memloc.pretraining.budget import Budget
 from memloc.pretraining.fast import compute_in_half
-from memloc.pretraining.objectives import ROW, Blocks, as_rows, ask, backward, loss_sum
+from memloc.pretraining.objectives import MASKED_HELD_OUT, ROW, Blocks, as_rows, ask, backward, loss_sum
 from memloc.pretraining.shapes import Shape, build, is_masked
 from memloc.pretraining.tokens import LONGEST_ROW
 from memloc.training.batches import derived_seed
@@ -155,7 +155,8 @@ class Pretrainer:
         total, count = 0.0, 0
         self.model.eval()
         for number, rows in enumerate(self.held_out.split(32)):
-            batch = ask(rows, self.masked, self.shape.vocabulary, "validation", number).to(self.device)
+            asked = ask(rows, self.masked, self.shape.vocabulary, "validation", number, share=MASKED_HELD_OUT)
+            batch = asked.to(self.device)
             with self._precision():
                 loss, questions = loss_sum(self.model, batch)
             total, count = total + loss, count + questions

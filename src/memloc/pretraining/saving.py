@@ -9,6 +9,7 @@ from typing import Any
 
 from memloc import tables
 from memloc.pretraining.loop import Pretrainer
+from memloc.pretraining.objectives import MASKED, MASKED_HELD_OUT
 from memloc.pretraining.tokens import for_model, load_tokenizer
 
 CARD = """# nano-{name}
@@ -43,6 +44,10 @@ Small, and trained on dictionaries, old books, manuals and games' stories: it kn
 hold opinions and prejudices of their times, and nothing was done to remove them. Fine-tune it; do not ask it.
 """
 
+MASKED_WORDS = (
+    f"masked words ({MASKED:.0%} of them: 80 % hidden, 10 % another word, 10 % left; "
+    f"{MASKED_HELD_OUT:.0%} on held-out text)"
+)
 LICENCE = "CC-BY-SA-4.0 for what is ours; texts of the sources are under their own licences, listed below"
 
 
@@ -79,7 +84,7 @@ def card(run: Pretrainer, corpus: Path) -> str:
         name=run.family.replace("_", "-"),
         layers=run.shape.layers,
         hidden=run.shape.hidden,
-        objective="masked words (15 %; 80 % masked, 10 % another word, 10 % left)" if run.masked else "the next word",
+        objective=MASKED_WORDS if run.masked else "the next word",
         question="masked word" if run.masked else "word",
         parameters=sum(p.numel() for p in run.model.parameters()),
         tokens=int(final["tokens"]),

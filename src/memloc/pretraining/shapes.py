@@ -24,6 +24,7 @@ class Shape:
     heads: int = 4
     vocabulary: int = VOCABULARY
     positions: int = LONGEST_ROW
+    initial: float = 0.05  # standard deviation of random weights; the usual .02 is for a width of 768
 
 
 def is_masked(family: str) -> bool:
@@ -50,6 +51,7 @@ def config_of(family: str, shape: Shape) -> Any:
         "eos_token_id": END,
         "tie_word_embeddings": True,
         "use_cache": False,
+        "init_std" if family == "opt" else "initializer_range": shape.initial,
     }
     wide = 4 * shape.hidden
     if family == "gpt_neo":

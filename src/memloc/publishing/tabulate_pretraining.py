@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from memloc.pretraining.objectives import MASKED
 from memloc.pretraining.samples import fill_gaps, go_on
 from memloc.publishing.facts import NONE
 from memloc.publishing.figures import listed, model_title
@@ -88,7 +89,7 @@ def worth_table(worth: Worth) -> pd.DataFrame:
 def shipped_facts(models: Sequence[Shipped]) -> dict[str, str]:
     """Numbers of the text on how the models were made."""
     if not models:
-        return dict.fromkeys(("models", "tokens", "parameters", "layers", "hidden", "losses"), NONE)
+        return dict.fromkeys(("models", "tokens", "parameters", "layers", "hidden", "losses", "masked"), NONE)
     ends = {model.spec.name: model.held_out() for model in models}
     return {
         "models": listed(list(ends)),
@@ -97,6 +98,7 @@ def shipped_facts(models: Sequence[Shipped]) -> dict[str, str]:
         "layers": _alike([str(model.spec.layers) for model in models]),
         "hidden": _alike([str(model.spec.hidden) for model in models]),
         "losses": listed([f"{name} {loss:.2f}" for name, (_, loss) in ends.items()]),
+        "masked": f"{MASKED:.0%}",
     }
 
 
