@@ -85,6 +85,8 @@ tabulate.show_table(table)
 # {glue:text}`planted-hand-constant`. So its skill is 1 − {glue:text}`planted-hand-D` /
 # {glue:text}`planted-hand-constant` = {glue:text}`planted-hand-skill`. The other scores:
 #
+# - *skill, heaviest layer*: the same of the heaviest layer alone, here {glue:text}`planted-hand-top_skill`. Skill
+#   rewards answers that are sharp; this one does not ask how the rest of the weight is spread.
 # - *top-1*: is the heaviest layer true? Here {glue:text}`planted-hand-top_1`. Ties share.
 # - *reciprocal rank*: 1 / rank of the best true layer, in the order of the weights.
 # - *mass*: weight on the true layers, here {glue:text}`planted-hand-mass`, divided by what a perfect localiser of

@@ -8,6 +8,7 @@
 3. Skill is 1 - D / D_const. D is the mean distance, D_const that of the best constant answer, by hindsight, on the same
    places (one layer for each depth of model). A mixture of constants is no better than its best part, so an answer that
    does not look at the model has no skill above 0, but by luck. With one place alone there is nothing to be skilled at.
+   Skill asks for sharp answers; top_skill is the same of the heaviest layer alone, whatever the rest of the answer is.
 4. Intervals resample tasks, with all their cells; with fewer than three tasks there are none.
 5. The null hypothesis is that answers do not depend on the place: within each (task, model, seed, amount) the places
    are shuffled among the answers. It gives the interval of chance and p, the share of shuffles that score as well.
@@ -26,11 +27,11 @@ from memloc.analysis.correlation import percentiles, task_draws
 from memloc.planted.answers import attainable
 from memloc.planted.entries import WHO, Entry, entries, main_amount, with_truth
 from memloc.planted.places import Place, truth
-from memloc.planted.scores import SCORES, chance, entropy, flatter, pair_scores
+from memloc.planted.scores import DISTANCES, SCORES, chance, entropy, flatter, pair_scores
 
 KINDS = ("layer", "band")
 SPREAD = "spread"
-SHOWN = ("skill", "top_1", "reciprocal_rank", "mass", "calibration")
+SHOWN = ("skill", "top_skill", "top_1", "reciprocal_rank", "mass", "calibration")
 TASKS_FOR_INTERVAL = 3
 COLUMNS = [*WHO, "score", "value", "low", "high", "chance", "null_low", "null_high", "p", "constant", "cells", "tasks"]
 
@@ -100,12 +101,13 @@ def _places(entry: Entry, resamples: int, permutations: int, rng: np.random.Gene
             null += scores[name][order, np.arange(len(rows))] @ whole[rows]
         value, draws, best = whole @ observed, shares @ observed, constants.best(name)[0]
         expected = float(constants.chance[name].mean())
-        if name == "distance":
-            name, best_draws = "skill", constants.best(name, present)
+        if name in DISTANCES:
+            best_draws = constants.best(name, present)
             room = best or np.nan
             value, null, expected = 1 - value / room, 1 - null / room, 1 - expected / room
             draws, best = 1 - draws / np.where(best_draws > 0, best_draws, np.nan), 0.0
-        told[name] = {**told_of(float(value), draws, null, tasks), "chance": float(expected), "constant": float(best)}
+        row = told_of(float(value), draws, null, tasks)
+        told[DISTANCES.get(name, name)] = {**row, "chance": float(expected), "constant": float(best)}
     return {name: told[name] for name in SHOWN if name in told}
 
 
@@ -186,5 +188,5 @@ class Constants:
         total = np.zeros(len(present))
         for rows, scores in self.parts:
             sums = present[:, rows] @ scores[name].T  # [R, L]
-            total += sums.min(axis=1) if name == "distance" else sums.max(axis=1)
+            total += sums.min(axis=1) if name in DISTANCES else sums.max(axis=1)
         return total / present.sum(axis=1)

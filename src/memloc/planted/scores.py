@@ -1,7 +1,7 @@
 """How good an answer is where the place is known: scores of answers against places, in all pairs at once.
 
 An answer is a distribution over L layers (``planted.answers``), a place a share of each layer; its true layers are
-those with a share. All scores are 1 for a perfect answer but ``distance``, which is 0. Ties are broken at random, and a
+those with a share. All scores are 1 for a perfect answer but distances, which are 0. Ties are broken at random, and a
 score is its expectation over that: an answer that is the same for all layers scores what a random layer would.
 
 | score | of an answer w and a place                                                                              |
@@ -9,6 +9,7 @@ score is its expectation over that: an answer that is the same for all layers sc
 | top_1 | is the heaviest layer a true one?                                                                       |
 | reciprocal_rank | 1 / rank of the best true layer, layers ordered by weight                                     |
 | distance | sum over layers of w_l d(l), d(l) = layers to the nearest true one / (L - 1)                         |
+| top_distance | d of the heaviest layer                                                                           |
 | mass  | weight on the true layers / the same of a perfect localiser's answer (``answers.attainable``)           |
 
 An answer over all windows can be sharper than a perfect localiser's, and its mass above 1.
@@ -29,7 +30,8 @@ import numpy as np
 
 from memloc.analysis.control import hits
 
-SCORES = ("top_1", "reciprocal_rank", "distance", "mass")
+DISTANCES = {"distance": "skill", "top_distance": "top_skill"}  # and what they are told as
+SCORES = ("top_1", "reciprocal_rank", *DISTANCES, "mass")
 
 
 def distances(truth: np.ndarray) -> np.ndarray:
@@ -50,10 +52,12 @@ def pair_scores(weights: np.ndarray, truth: np.ndarray, attainable: np.ndarray) 
     """
     true = truth > 0
     top = weights == weights.max(axis=1, keepdims=True)
+    top = top / top.sum(axis=1, keepdims=True)
     return {
-        "top_1": (top / top.sum(axis=1, keepdims=True)) @ true.T,
+        "top_1": top @ true.T,
         "reciprocal_rank": reciprocal_ranks(weights, true),
         "distance": weights @ distances(truth).T,
+        "top_distance": top @ distances(truth).T,
         "mass": (weights @ true.T) / attainable,
     }
 

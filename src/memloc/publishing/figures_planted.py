@@ -29,7 +29,7 @@ ACQUIRED_LOOKS: dict[str, dict[str, Any]] = {  # by what was taken out
     "1 layer": {"color": PALETTE[2], "marker": "^"},
     "2 layers": {"color": PALETTE[3], "marker": "D", "markerfacecolor": "none"},
 }
-TITLES = {"skill": "skill", "top_1": "top-1", "reciprocal_rank": "reciprocal rank", "mass": "mass, of attainable"}
+TITLES = {"skill": "skill", "top_skill": "skill, heaviest layer", "top_1": "top-1", "mass": "mass, of attainable"}
 FATES = {NOT_LEARNT: "//", NOT_SETTLED: "\\\\", NO_TRUTH: ".."}
 COLUMNS = 3  # of confusion matrices
 
@@ -116,8 +116,8 @@ def scores(board: Board) -> Drawn:
                 if (one := board.score(who, regime, name)) is not None:
                     _scored(panel, row, one, regime, look)
         panel.set_title(title, fontsize=SMALL + 0.5)
-        panel.set_xlim(-1.05 if name == "skill" else -0.05, 1.08)
-        panel.set_xticks([-1, 0, 1] if name == "skill" else [0, 0.5, 1])
+        panel.set_xlim(-1.05 if "skill" in name else -0.05, 1.08)
+        panel.set_xticks([-1, 0, 1] if "skill" in name else [0, 0.5, 1])
         panel.set_ylim(max(len(names), 1) - 0.4, -0.6)
         panel.set_yticks(range(len(names)), [localiser(who) for who in names], fontsize=SMALL - 1)
         panel.tick_params(labelsize=SMALL - 1, length=2)
@@ -223,7 +223,7 @@ def removals(board: Board) -> Drawn:
         "share of the removed layers; then wrong labels forgotten, beyond others", fontsize=SMALL, color=INK
     )
     words = "Dots, a row a localiser, the largest gain first. Left: share of removed layers that are true. Middle, "
-    words += "planted, and right, acquired memory: share of unseen wrong labels forgotten beyond removals that look at nothing. "
+    words += "planted, and right, acquired memory: unseen wrong labels forgotten beyond removals that look at nothing. "
     return Drawn(figure, words + ("Planted: " + "; ".join(told) if told else "Nothing was removed") + ".")
 
 

@@ -54,7 +54,7 @@ def four_places() -> tuple[pd.DataFrame, dict[str, str]]:
             }
         )
     told = entry_scores(entry, 1, 1)
-    numbers = {name: f"{told[name]['value']:.2f}" for name in ("skill", "top_1", "mass")}
+    numbers = {name: f"{told[name]['value']:.2f}" for name in ("skill", "top_skill", "top_1", "mass")}
     distance = np.mean([float(row["D"]) for row in rows])
     return pd.DataFrame(rows), {**numbers, "D": f"{distance:.3f}", "constant": f"{best:.2f}", "layer": str(layer)}
 
@@ -79,7 +79,7 @@ def leaderboard_table(board: Board, regime: str) -> pd.DataFrame:
     if controls := board.controls():
         names = {localiser(who[1:]): f"{value:.2f} ({n})" for who, (value, n) in controls.items() if who[0] == regime}
         table["top-1, control"] = [names.get(name, "") for name in table["localiser"]]
-    named = {"top_1": "top-1", "reciprocal_rank": "reciprocal rank", "p": "p (skill)"}
+    named = {"top_skill": "skill, heaviest", "top_1": "top-1", "reciprocal_rank": "reciprocal rank", "p": "p (skill)"}
     return table.rename(columns={**named, "localiser": f"localiser, {regime}"})
 
 
