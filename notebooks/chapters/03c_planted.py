@@ -120,6 +120,12 @@ tabulate.show_table(*boards, tabulate_planted.recall_table(board))
 # A check of the scale itself: the best constant answer has a skill of {glue:text}`planted-constants`, and random
 # answers have skill {glue:text}`planted-random-skill` and top-1 {glue:text}`planted-random-top_1`.
 #
+# Does the order hold for every task, every model, and for more or fewer wrong labels?
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_planted.parts_table(board))
+
+# %% [markdown]
 # ## Where the answers point
 #
 # A good localiser fills the diagonal. One that fills a column says the same whatever the model; one

@@ -31,6 +31,7 @@ FIGURES = (
 TABLES = (
     lambda board: tabulate_planted.leaderboard_table(board, "blind"),
     lambda board: tabulate_planted.leaderboard_table(board, "oracle"),
+    tabulate_planted.parts_table,
     tabulate_planted.planted_table,
     tabulate_planted.recall_table,
     lambda board: tabulate_planted.removal_table(board, "blind"),
@@ -135,6 +136,18 @@ def test_tables_tell_what_counts(shown: Board) -> None:
     acquired = tabulate_planted.acquired_table(shown).set_index("localiser")
     assert acquired.loc["perfect", "heaviest layer"] == "1"
     assert acquired.loc["perfect", "entropy: planted, all layers"] == "1.00"
+
+
+def test_skills_by_task_model_and_amount() -> None:
+    made = pd.concat([planted(seeds=(1,)), planted(tasks=("trec",), noise=(0.3,))], ignore_index=True)
+    table = tabulate_planted.parts_table(board(made, perfect=perfect, swapping__single=blurred))
+    table = table.set_index("skill of localiser, blind")
+    assert list(table) == ["rte", "sst2", "trec", "15 % wrong, trec", "30 % wrong, trec"], "one model has no column"
+    assert table.loc["perfect"].tolist() == ["1.00"] * 5
+    assert table.loc["swapping (single)", "trec"] == table.loc["swapping (single)", "15 % wrong, trec"]
+    assert table.loc["swapping (single)", "trec"] != table.loc["swapping (single)", "30 % wrong, trec"]
+    alone = tabulate_planted.parts_table(board(planted(tasks=("trec",)), perfect=perfect))
+    assert alone["skill"].tolist() == ["one task, model and amount, or no truth"]
 
 
 def test_controls_of_the_study_stand_beside_the_scores() -> None:

@@ -212,7 +212,9 @@ def removals(board: Board) -> Drawn:
         panel.set_ylim(max(len(names), 1) - 0.4, -0.6)
         panel.set_yticks(range(len(names)), [localiser((name, "")) for name in names], fontsize=SMALL - 1)
         panel.tick_params(labelsize=SMALL - 1, length=2)
-    for panel in (planted, acquired):
+    edges = np.array([planted.get_xlim(), acquired.get_xlim()]) if told else np.array([[-1.0, 1.0]])
+    for panel in (planted, acquired):  # on one scale, to be compared
+        panel.set_xlim(edges[:, 0].min(), edges[:, 1].max())
         panel.axvline(0, color=INK, linewidth=0.8)
     true.set_xlim(-0.1, 1.1)
     true.set_xticks([0, 1])

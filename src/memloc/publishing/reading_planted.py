@@ -122,6 +122,18 @@ class Board(AnyRun):
         rows = table[chosen & (table["technique"] == who[0]) & (table["variant"] == who[1])]
         return rows.iloc[0] if len(rows) else None
 
+    def skills(self, part: pd.Series, noise: float | None = None) -> dict[Who, float]:
+        """Blind skill on a part of what was planted, by localiser.
+
+        Args:
+            part: which rows of ``planted``, bool.
+            noise: the amount; by default the one that scores are of.
+        """
+        planted, amount = self.planted[part], self.noise if noise is None else noise
+        table = score_table(self.results.found, planted, amount, resamples=1, permutations=1)
+        table = table[(table["regime"] == BLIND) & (table["score"] == "skill")]
+        return dict(zip(zip(table["technique"], table["variant"], strict=True), table["value"], strict=True))
+
     def controls(self) -> dict[tuple[str, str, str], tuple[float, int]]:
         """Top-1 in the study's control settings, which are no part of the scores, and their number, by localiser."""
         told = {}

@@ -83,6 +83,32 @@ def leaderboard_table(board: Board, regime: str) -> pd.DataFrame:
     return table.rename(columns={**named, "localiser": f"localiser, {regime}"})
 
 
+def parts_table(board: Board) -> pd.DataFrame:
+    """Blind skill by task, by model, and by amount of wrong labels on the tasks that have several."""
+    planted = board.planted
+    amounts = planted.groupby("task")["noise"].nunique()
+    varied = planted["task"].isin(amounts.index[amounts > 1])
+    parts: dict[str, dict[Who, float]] = {}
+    for column, order, title in (("task", sort_tasks, str), ("model", sort_models, model_title)):
+        if planted[column].nunique() > 1:
+            parts |= {title(name): board.skills(planted[column] == name) for name in order(set(planted[column]))}
+    for noise in sorted(set(planted.loc[varied, "noise"].astype(float))):
+        parts[f"{100 * noise:g} % wrong, {listed(sort_tasks(set(planted.loc[varied, 'task'])))}"] = board.skills(
+            varied, noise
+        )
+    rows = [
+        {"skill of localiser, blind": localiser(who), **{title: _number(of.get(who)) for title, of in parts.items()}}
+        for who in board.order
+    ]
+    return (
+        pd.DataFrame(rows) if parts and rows else pd.DataFrame({"skill": ["one task, model and amount, or no truth"]})
+    )
+
+
+def _number(value: float | None) -> str:
+    return DASH if value is None or np.isnan(value) else f"{value:.2f}"
+
+
 def planted_table(board: Board) -> pd.DataFrame:
     """What was planted where, and how many cells have ground truth, a row a task, model and amount."""
     rows = []
@@ -121,7 +147,7 @@ def removal_table(board: Board, regime: str) -> pd.DataFrame:
             {
                 f"localiser, {regime}": localiser((row["technique"], "")),
                 "taken out": row["what"],
-                "true": DASH if np.isnan(row["is_true"]) else f"{row['is_true']:.2f}",
+                "true": _number(row["is_true"]),
                 "wrong labels forgotten": f"{row['forgets']:.2f}",
                 "at random": f"{row['random']:.2f}",
                 "difference": in_words(gain),
@@ -143,10 +169,16 @@ def acquired_table(board: Board) -> pd.DataFrame:
         for kind, name in (("layer", "planted, one layer"), (SPREAD, "planted, all layers")):
             entry = board.entries.get((BLIND, *who))
             flat[name] = [entropy(w[None])[0] for w in entry.chosen((kind,)).weights] if entry else []
-        row = {"localiser": localiser(who), "heaviest layer": span([float(np.argmax(w)) + 1 for w in weights], 0)}
+        row = {"localiser": localiser(who), "heaviest layer": _heaviest(weights)}
         row |= {f"entropy: {name}": f"{np.mean(values):.2f}" if values else DASH for name, values in flat.items()}
         rows.append({**row, "cells": str(len(weights))})
     return pd.DataFrame(rows) if rows else pd.DataFrame({"localiser": ["nobody was asked about acquired memory"]})
+
+
+def _heaviest(weights: list[np.ndarray]) -> str:
+    """The heaviest layers of the answers that have one."""
+    alone = [weight for weight in weights if (weight == weight.max()).sum() == 1]
+    return span([float(np.argmax(weight)) + 1 for weight in alone], 0) if alone else NONE
 
 
 def benchmark_facts(board: Board) -> dict[str, str]:
@@ -178,8 +210,7 @@ def benchmark_facts(board: Board) -> dict[str, str]:
         "shuffles": str(board.profile.resamples),
         "intervals": "resample the tasks" if enough else f"are not shown: fewer than {TASKS_FOR_INTERVAL} tasks",
         "rho": in_words({"value": told["rho"], "low": told["low"], "high": told["high"]}),
-        "right": DASH if np.isnan(told["right"]) else f"{told['right']:.2f}",
-        "wrong": DASH if np.isnan(told["wrong"]) else f"{told['wrong']:.2f}",
+        **{name: _number(told[name]) for name in ("right", "wrong")},
         "removals": f"{told['n']:.0f}",
     }
 
