@@ -226,6 +226,11 @@ def moved(cell, settings):
 tabulate.show_table(reading_planted.entered("moved"))
 
 # %% [markdown]
-# To run it on real tasks, put the function into a module of your own, import it before the command line, and name it
-# under `techniques` of a profile ({doc}`10_your_own_model` shows more of that). A small benchmark says little: with a
-# handful of places, skill can be high by luck, and *p* says so.
+# To run it on real tasks, put the function into a file, say `mine.py`, and name it under `techniques` in a copy of a
+# profile. One worker is enough for what is new: everything that other localisers said before is in the store.
+#
+# ```
+# python -c "import mine; from memloc.cli import main; main(['benchmark', '--profile', 'mine.yml'])"
+# ```
+#
+# A small benchmark says little: with a handful of places, skill can be high by luck, and *p* says so.
