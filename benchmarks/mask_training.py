@@ -21,7 +21,7 @@ from memloc.techniques.gradients import groups
 from memloc.techniques.mask_training import Gate, MaskTraining, train_gate
 from memloc.training.batches import Encoded, training_order
 
-HOW = MaskTraining("forget", strength=0.3, steps=20, batch_size=32, lr=0.05, tokens=2048, k=20, seed=1)
+HOW = MaskTraining("forget", strength=0.1, steps=20, batch_size=32, lr=0.5, tokens=2048, k=20, seed=1)
 
 
 def plain_train(model: Classifier, data: Encoded, gate: Gate, how: MaskTraining) -> np.ndarray:
@@ -30,7 +30,7 @@ def plain_train(model: Classifier, data: Encoded, gate: Gate, how: MaskTraining)
     rows = noisy if how.objective == "keep" else np.concatenate([noisy, clean])
     names = {id(p): name for name, p in model.named_parameters()}
     weights = {names[id(down.weight)]: down.weight.detach() for down in downs(model)}
-    optimizer = torch.optim.Adam([gate.parameter], lr=how.lr)
+    optimizer = torch.optim.SGD([gate.parameter], lr=how.lr)
     epochs = (training_order(data.lengths[rows], how.batch_size, how.seed, epoch) for epoch in itertools.count(1))
     for step, batch in enumerate(itertools.islice(itertools.chain.from_iterable(epochs), how.steps)):
         chosen = rows[batch]

@@ -32,7 +32,7 @@ from memloc.techniques.zero_out import estimated_rise, exact_rise
 from memloc.training.batches import Encoded
 
 ROWS = np.array([0, 3, 4, 6, 8])
-HOW = MaskTraining("forget", strength=0.3, steps=6, batch_size=4, lr=0.05, tokens=20, k=4, seed=1)
+HOW = MaskTraining("forget", strength=0.3, steps=6, batch_size=4, lr=2.0, tokens=20, k=4, seed=1)
 CPU = torch.device("cpu")
 
 
@@ -78,9 +78,7 @@ def test_trained_gates_equal_those_of_the_plain_loop(kind: str, objective: str, 
     found = gate.parameter.detach().numpy()
     moved = np.abs(found - GATES[kind](model).parameter.detach().numpy())
     assert moved.max() > 0.1
-    # Adam's step of a gradient that is almost nothing depends on rounding alone
-    assert np.quantile(np.abs(expected - found), 0.97) < 1e-4
-    assert np.abs(expected - found).max() < 0.1
+    assert np.abs(expected - found).max() < 1e-4 * moved.max()
 
 
 def test_integrated_gradients_add_up_to_what_all_units_do() -> None:
@@ -133,7 +131,7 @@ def test_losses_of_keeping_and_forgetting() -> None:
 
 
 PLANTED = [(family, 2, 1) for family in FAMILIES] + [("bert", 4, 3), ("gpt_neox", 4, 3)]
-FASTER: dict[str, dict[str, Any]] = {"slimming": {"steps": 80, "lr": 0.15}, "hard_concrete": {}}
+FASTER: dict[str, dict[str, Any]] = {"slimming": {"steps": 80}, "hard_concrete": {"steps": 100}}
 SHORT = {"integrated_gradients": {"steps": 5}} | {name: {"steps": 5, "strength": 0.001} for name in FASTER}
 
 

@@ -58,7 +58,7 @@ class HardConcreteGate:
         """log a may be anything."""
 
 
-@localiser("hard_concrete", defaults={**DEFAULTS, "strength": 1.0, "lr": 0.1})
+@localiser("hard_concrete", defaults={**DEFAULTS, "lr": 10.0})
 def hard_concrete(cell: Cell, settings: Mapping[str, Any]) -> Located:
     """Scores of units [L, F], 0 to 1, and of layers what the best ``share`` of all units add up to.
 
