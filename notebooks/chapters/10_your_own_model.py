@@ -31,6 +31,12 @@ Markdown(f"The example: {tabulate_own.MARK}")
 # | gradients, probing, centroids | nothing; better with `--frozen`, of which only the head was trained |
 # | swapping | `--normal`: a twin trained on the right labels, in the same steps |
 # | retraining | `--pretrained`: what the model started from |
+# | gradient accounting; zero-out, activations, integrated gradients, slimming, hard concrete | nothing |
+# | weight difference | `--normal`, or `--pretrained` under the name `weight_difference_pretrained` |
+# | rewinding | `--pretrained` |
+#
+# The first three lines are what `--technique all` means; the others are asked for by name, such as
+# `--technique zero_out`, and tell one weight for each layer.
 #
 # The **table** is a parquet, CSV or JSON-lines file with a column `text` (or `text_a` and `text_b`), a column `given`
 # with the labels the model was trained on, and either `label` with the right ones or a mask `noisy`. Without right

@@ -18,7 +18,10 @@ def add_commands(commands: Any) -> None:
     """Add both to the parser's commands."""
     localise = commands.add_parser("localise", help="where a classifier of your own memorises your own data")
     localise.add_argument(
-        "--technique", default="all", help="swapping, retraining, gradients, probing, centroids, or all (default)"
+        "--technique",
+        default="all",
+        help="swapping, retraining, gradients, probing, centroids, or all of these (default); or another by its name, "
+        "such as rewinding, weight_difference or zero_out",
     )
     localise.add_argument("--model", required=True, metavar="MODEL", help=f"the classifier: {FOLDER}")
     localise.add_argument("--normal", metavar="MODEL", help="its twin, trained on right labels (swapping, centroids)")

@@ -41,7 +41,8 @@ def localise(
     """Where does a sequence classifier of your own memorise the wrong labels of your own table?
 
     Args:
-        technique: ``swapping``, ``retraining``, ``gradients``, ``probing``, ``centroids``, or ``all`` that can run.
+        technique: ``swapping``, ``retraining``, ``gradients``, ``probing``, ``centroids``, or ``all`` of these
+            that can run; or any other technique by its name.
         model: folder or hub name of the classifier that was trained on the table's ``given`` labels.
         data: a parquet, CSV or JSON-lines file: ``text`` or ``text_a`` and ``text_b``; ``given``; ``label`` (original)
             or ``noisy``.
