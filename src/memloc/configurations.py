@@ -131,11 +131,13 @@ class Configurations:
 
         technique = get_technique(name)
         at_once = {key: value for key, value in technique.defaults.items() if key in HALVED}
+        settings = settings_of(technique, self.profile.techniques.get(name)) | at_once
+        added = getattr(technique, "added", ())
         config: dict[str, Any] = {
             "technique": name,
             "version": technique.version,
             # how much runs at once changes no result: whatever is asked for, and had, the key holds the default
-            "settings": settings_of(technique, self.profile.techniques.get(name)) | at_once,
+            "settings": {k: v for k, v in settings.items() if k not in added or v != technique.defaults[k]},
             "arms": {arm: made_from(arm) for arm in (*technique.arms, *technique.optional) if arm != "pretrained"},
             "cell": cell._asdict(),
         }

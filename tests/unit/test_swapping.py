@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tiny import CLASSES, FAMILIES, classifier, encoded, pair, shake, spec
+from tiny import CLASSES, FAMILIES, classifier, encoded, pair, profile, shake, spec
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 from memloc.errors import MemlocError
 from memloc.models.classifier import Classifier
 from memloc.models.families import get_family
+from memloc.pipeline import CellId, Experiment
 from memloc.techniques import layerwise
 from memloc.techniques.base import Cell, get_technique
 from memloc.techniques.layerwise import apply_layer, only_token, record
@@ -218,3 +219,21 @@ def test_the_technique_takes_its_arms_from_the_cell() -> None:
     result = get_technique("swapping").run(cell, {"tokens": 64})
     assert set(result.rows["arm"]) == {"perturbed"}
     assert len(result.rows) == 3 * 2
+
+
+def test_short_windows_alone_are_those_of_all_windows() -> None:
+    arms = dict(zip(("perturbed", "normal"), pair("gpt_neo", layers=3), strict=True))
+    cell = Cell("key", "task", spec().name, 1, 3, encoded(), arms.__getitem__, tuple(arms))
+    whole = get_technique("swapping").run(cell, {"tokens": 64}).rows
+    for longest in (1, 2):
+        short = get_technique("swapping").run(cell, {"tokens": 64, "longest": longest}).rows
+        expected = whole[whole["window_length"] <= longest].reset_index(drop=True)
+        assert short.astype(object).equals(expected.astype(object))
+
+
+def test_a_setting_that_came_later_is_in_a_key_where_it_is_no_default() -> None:
+    cell = CellId("gen-cue-2a", "micro-bert", 1)
+    configs = [
+        Experiment(profile(techniques={"swapping": {"longest": n}})).technique_config(cell, "swapping") for n in (0, 1)
+    ]
+    assert [config["settings"] for config in configs] == [{"tokens": 1024}, {"tokens": 1024, "longest": 1}]

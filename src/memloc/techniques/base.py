@@ -69,6 +69,9 @@ class Technique(Protocol):
         optional: arms it makes use of where they are. The pipeline always gives them; a user's own model may lack them.
         defaults: its settings and their default values; a profile may change them. ``tokens`` and ``megabytes`` say how
             much runs at once and must change no result: they are halved where memory runs out, and are in no key.
+
+    A setting that came later is named in an attribute ``added``, a tuple: it is in a key only where it is not the
+    default, so that rows of before are still found.
     """
 
     name: ClassVar[str]

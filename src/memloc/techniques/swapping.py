@@ -39,10 +39,12 @@ class Swapping:
     version: ClassVar[int] = 1
     arms: ClassVar[tuple[str, ...]] = ("perturbed", "normal")
     optional: ClassVar[tuple[str, ...]] = ()
-    defaults: ClassVar[Mapping[str, Any]] = {"tokens": 1024}
+    defaults: ClassVar[Mapping[str, Any]] = {"tokens": 1024, "longest": 0}  # layers of a window at most; 0: all
+    added: ClassVar[tuple[str, ...]] = ("longest",)
 
     def run(self, cell: Cell, settings: Mapping[str, Any]) -> Result:
         perturbed, normal = cell.load("perturbed"), cell.load("normal")
+        longest = settings.get("longest") or None
         predicted = swap_predictions(
             perturbed,
             normal,
@@ -50,8 +52,9 @@ class Swapping:
             settings["tokens"],
             cell.pooling,
             f"swapping {cell.task} {cell.model} {cell.seed}",
+            longest,
         )
-        return summarise(predicted, windows(perturbed.num_layers), cell.train)
+        return summarise(predicted, windows(perturbed.num_layers, longest), cell.train)
 
 
 def summarise(predicted: np.ndarray, order: list[Window], data: Encoded) -> Result:
