@@ -14,13 +14,13 @@ profile = "mini"  # not used here: the benchmark has profiles of its own, and is
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
 
-from memloc.publishing import facts, figures_planted, reading_planted, tabulate, tabulate_planted
+from memloc.publishing import facts, facts_planted, figures_planted, reading_planted, tabulate, tabulate_planted
 from memloc.publishing.style import show, use_style
 
 use_style()
 board = reading_planted.open_board()
-facts.glue_all("planted", tabulate_planted.benchmark_facts(board))
-Markdown(f"Numbers on this page: {tabulate_planted.about(board)}")
+facts.glue_all("planted", facts_planted.benchmark_facts(board))
+Markdown(f"Numbers on this page: {facts_planted.about(board)}")
 
 # %% [markdown]
 # ## Planting
@@ -51,9 +51,6 @@ drawn = figures_planted.fates(board)
 caption = f"""What became of the wrong labels, by the layer they were planted into, over tasks, models, seeds and
 amounts. Only cells with ground truth count in the blind regime. {board.made}"""
 show(drawn.figure, "fig-planted-fates", caption, alt=drawn.alt)
-
-# %% tags=["hide-input"]
-tabulate.show_table(tabulate_planted.planted_table(board))
 
 # %% [markdown]
 # Shares of cells with ground truth by layer: {glue:text}`planted-held`. Layers without any:
@@ -112,24 +109,22 @@ caption = f"""Scores of every localiser, best blind skill first; *random* draws 
 above 1, stand at the edge. {board.made}"""
 show(drawn.figure, "fig-planted-scores", caption, alt=drawn.alt)
 
+# %% [markdown]
+# The tables have, in this order: what was planted, and why cells are left out; the scores, blind and oracle; of
+# localisers that score single units, how many of the planted units are among as many of their highest scores; and
+# blind skill by task, by model and by amount of wrong labels: does the order hold everywhere?
+
 # %% tags=["hide-input"]
-boards = (tabulate_planted.leaderboard_table(board, regime) for regime in ("blind", "oracle"))
-tabulate.show_table(*boards, tabulate_planted.recall_table(board))
+tabulate.show_table(*tabulate_planted.leaderboard_tables(board))
 
 # %% [markdown]
 # A check of the scale itself: the best constant answer has a skill of {glue:text}`planted-constants`, and random
 # answers have skill {glue:text}`planted-random-skill` and top-1 {glue:text}`planted-random-top_1`.
 #
-# Does the order hold for every task, every model, and for more or fewer wrong labels?
-
-# %% tags=["hide-input"]
-tabulate.show_table(tabulate_planted.parts_table(board))
-
-# %% [markdown]
 # ## Where the answers point
 #
-# A good localiser fills the diagonal. One that fills a column says the same whatever the model; one
-# that fills a band around the diagonal is nearly right.
+# A good localiser fills the diagonal. One that fills a column says the same whatever the model; one that fills a band
+# around the diagonal is nearly right.
 
 # %% tags=["hide-input"]
 drawn = figures_planted.confusions(board, "blind")
@@ -166,9 +161,6 @@ beyond what removals of equal size forget; mean over cells. Right: the same of m
 {board.made}"""
 show(drawn.figure, "fig-planted-removals", caption, alt=drawn.alt)
 
-# %% tags=["hide-input"]
-tabulate.show_table(*(tabulate_planted.removal_table(board, regime) for regime in ("blind", "acquired")))
-
 # %% [markdown]
 # Over {glue:text}`planted-removals` removals of planted memory, Spearman's correlation of "the removed layers were
 # true" with the gain in forgetting is {glue:text}`planted-rho`. Mean gain where all removed layers were true:
@@ -178,12 +170,12 @@ tabulate.show_table(*(tabulate_planted.removal_table(board, regime) for regime i
 #
 # Planted memory is not memory that a model acquired by itself. One layer had to learn alone what training usually
 # lets all layers share. So a localiser may be good at finding *what was forced* and say little about what grew. The
-# table has its answers about ordinary training, where nobody knows the truth, beside those about planted memory. If
-# answers about acquired memory look like those about spread memory, a high place on the leaderboard says less about
-# them.
+# first two tables have what taking out does to planted and to acquired memory. The third has answers about ordinary
+# training, where nobody knows the truth, beside those about planted memory. If answers about acquired memory look
+# like those about spread memory, a high place on the leaderboard says less about them.
 
 # %% tags=["hide-input"]
-tabulate.show_table(tabulate_planted.acquired_table(board))
+tabulate.show_table(*tabulate_planted.mislead_tables(board))
 
 # %% [markdown]
 # ## Take-away
@@ -211,19 +203,13 @@ tabulate.show_table(tabulate_planted.acquired_table(board))
 # known to the whole package. This one asks how far each layer moved; below are its scores on the smallest benchmark
 # (generated texts, models of two layers with random weights), computed for this page.
 
-# %% tags=["remove-stderr"]
-from memloc.techniques.localiser import localiser
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import display
 
+from memloc.publishing import own_localiser
 
-@localiser("moved", arms=("perturbed", "normal"))
-def moved(cell, settings):
-    after, before = cell.load("perturbed"), cell.load("normal")
-    layers = range(1, after.num_layers + 1)
-    pairs = [zip(after.layer(n).parameters(), before.layer(n).parameters(), strict=True) for n in layers]
-    return [sum(float((a - b).detach().norm()) for a, b in pair) for pair in pairs]
-
-
-tabulate.show_table(reading_planted.entered("moved"))
+display(Markdown(own_localiser.source()))
+tabulate.show_table(reading_planted.entered("distance_moved"))
 
 # %% [markdown]
 # To run it on real tasks, put the function into a file, say `mine.py`, and name it under `techniques` in a copy of a

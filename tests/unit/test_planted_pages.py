@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import matplotlib as mpl
@@ -10,13 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from planted_tables import Answer, blind, blurred, fixed, found, perfect, planted, removals
+from planted_world import cell, planted_layer
 
 from memloc import tables
+from memloc.planted.answers import answers
 from memloc.planted.releasing import Benchmark
 from memloc.planted.results import Results
 from memloc.profiles import load_profile
-from memloc.publishing import figures_planted, tabulate_planted
+from memloc.publishing import facts_planted, figures_planted, tabulate_planted
 from memloc.publishing.reading_planted import SMOKE, Board
+from memloc.techniques import base
+from memloc.techniques.measuring import measured
 
 mpl.use("agg")
 
@@ -28,16 +33,7 @@ FIGURES = (
     figures_planted.calibration,
     figures_planted.removals,
 )
-TABLES = (
-    lambda board: tabulate_planted.leaderboard_table(board, "blind"),
-    lambda board: tabulate_planted.leaderboard_table(board, "oracle"),
-    tabulate_planted.parts_table,
-    tabulate_planted.planted_table,
-    tabulate_planted.recall_table,
-    lambda board: tabulate_planted.removal_table(board, "blind"),
-    lambda board: tabulate_planted.removal_table(board, "acquired"),
-    tabulate_planted.acquired_table,
-)
+TABLES = (tabulate_planted.leaderboard_tables, tabulate_planted.mislead_tables)
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +146,20 @@ def test_skills_by_task_model_and_amount() -> None:
     assert alone["skill"].tolist() == ["one task, model and amount, or no truth"]
 
 
+def test_the_localiser_of_a_reader() -> None:
+    from memloc.publishing import own_localiser
+
+    try:
+        perturbed, normal, data = planted_layer("bert", 3, 2)
+        given = cell({"perturbed": perturbed, "normal": normal}, data)
+        assert answers(measured("distance_moved", given, {})[0])[""].tolist() == [0, 1, 0]
+        assert '@localiser("distance_moved"' in own_localiser.source()
+        assert own_localiser.source().count("```") == 2
+    finally:
+        base._registry.pop("distance_moved")
+        sys.modules.pop(own_localiser.__name__)
+
+
 def test_controls_of_the_study_stand_beside_the_scores() -> None:
     made = planted(more=("control_first", "control_last"))
     made.loc[made["place"].str.startswith("control"), "has_truth_oracle"] = False
@@ -162,7 +172,7 @@ def test_controls_of_the_study_stand_beside_the_scores() -> None:
 
 
 def test_sentences(shown: Board) -> None:
-    facts = tabulate_planted.benchmark_facts(shown)
+    facts = facts_planted.benchmark_facts(shown)
     assert facts["best-blind"].startswith("perfect 1.00; swapping (single)")
     assert facts["above-blind"] == "perfect and swapping (single)"
     assert (facts["constants"], facts["lost"], facts["noise"]) == ("0.00", "none", "15 %")
@@ -186,17 +196,17 @@ def test_what_is_missing_is_told_and_drawn_nowhere(lost: list[str], shown: Board
     poor = board(planted(tasks=("trec",), lost=lost), perfect=perfect)
     for draw in FIGURES:
         assert draw(poor).alt
-    for table in TABLES:
-        assert len(table(poor))
-    facts = tabulate_planted.benchmark_facts(poor)
-    assert facts.keys() == tabulate_planted.benchmark_facts(shown).keys()
+    for several in TABLES:
+        assert all(len(table) for table in several(poor))
+    facts = facts_planted.benchmark_facts(poor)
+    assert facts.keys() == facts_planted.benchmark_facts(shown).keys()
     assert not [name for name, value in facts.items() if "inf" in value or value == "nan"]
 
 
 def test_one_place_alone_has_no_skill_and_models_of_another_depth_are_left_out() -> None:
     one = board(planted(tasks=("trec",), lost=["spread", *(f"layer:{n}" for n in range(2, 7))]), perfect=perfect)
     assert tabulate_planted.leaderboard_table(one, "blind")["skill"].tolist() == ["–"] * 3
-    assert tabulate_planted.benchmark_facts(one)["best-blind"] == "none"
+    assert facts_planted.benchmark_facts(one)["best-blind"] == "none"
     for draw in FIGURES:
         assert draw(one).alt
     mixed = pd.concat([planted(), planted(models=("bert-base-cased",), tasks=("rte",), depth=12)])

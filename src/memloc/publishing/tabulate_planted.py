@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from memloc.planted.answers import ALWAYS, CELL, RANDOM
-from memloc.planted.editing import pointing_predicts
+from memloc.planted.answers import CELL
 from memloc.planted.entries import REGIMES, Entry
 from memloc.planted.leaderboard import Who, in_words, localiser, ranked
-from memloc.planted.overall import SHOWN, SPREAD, TASKS_FOR_INTERVAL, Constants, entry_scores
-from memloc.planted.rules import read_rules
+from memloc.planted.overall import SPREAD, Constants, entry_scores
 from memloc.planted.scores import entropy
-from memloc.profiles.planting import BLIND, ORACLE
+from memloc.profiles.planting import ACQUIRED, BLIND
 from memloc.publishing.facts import NONE
 from memloc.publishing.figures import listed, model_title
 from memloc.publishing.figures_techniques import span
@@ -59,17 +57,6 @@ def four_places() -> tuple[pd.DataFrame, dict[str, str]]:
     return pd.DataFrame(rows), {**numbers, "D": f"{distance:.3f}", "constant": f"{best:.2f}", "layer": str(layer)}
 
 
-def about(board: Board) -> str:
-    """What the benchmark of the page is, in words."""
-    if board.folder:
-        missing = len(board.results.missing)
-        return board.origin + (f" {missing} parts were not finished when it was released." if missing else "")
-    words = (
-        "This copy of the book has no released benchmark, so this is the smallest one, made for this page: its models "
-    )
-    return f"{board.mark} {board.origin} {words}have two layers, and it shows how things are measured and nothing else."
-
-
 def leaderboard_table(board: Board, regime: str) -> pd.DataFrame:
     """The leaderboard of a regime to be read, and top-1 in the study's control settings where they were run."""
     table = ranked(board.scores, board.results.asked)
@@ -81,6 +68,17 @@ def leaderboard_table(board: Board, regime: str) -> pd.DataFrame:
         table["top-1, control"] = [names.get(name, "") for name in table["localiser"]]
     named = {"top_skill": "skill, heaviest", "top_1": "top-1", "reciprocal_rank": "reciprocal rank", "p": "p (skill)"}
     return table.rename(columns={**named, "localiser": f"localiser, {regime}"})
+
+
+def leaderboard_tables(board: Board) -> list[pd.DataFrame]:
+    """What was planted; the leaderboard, blind and oracle; localisers of units; skill by part of the benchmark."""
+    boards = [leaderboard_table(board, regime) for regime in REGIMES]
+    return [planted_table(board), *boards, recall_table(board), parts_table(board)]
+
+
+def mislead_tables(board: Board) -> list[pd.DataFrame]:
+    """Removals of planted and of acquired memory, and answers about both."""
+    return [*(removal_table(board, regime) for regime in (BLIND, ACQUIRED)), acquired_table(board)]
 
 
 def parts_table(board: Board) -> pd.DataFrame:
@@ -97,7 +95,7 @@ def parts_table(board: Board) -> pd.DataFrame:
             varied, noise
         )
     rows = [
-        {"skill of localiser, blind": localiser(who), **{title: _number(of.get(who)) for title, of in parts.items()}}
+        {"skill of localiser, blind": localiser(who), **{title: number(of.get(who)) for title, of in parts.items()}}
         for who in board.order
     ]
     return (
@@ -105,7 +103,8 @@ def parts_table(board: Board) -> pd.DataFrame:
     )
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Two digits, or a dash where there is none."""
     return DASH if value is None or np.isnan(value) else f"{value:.2f}"
 
 
@@ -147,7 +146,7 @@ def removal_table(board: Board, regime: str) -> pd.DataFrame:
             {
                 f"localiser, {regime}": localiser((row["technique"], "")),
                 "taken out": row["what"],
-                "true": _number(row["is_true"]),
+                "true": number(row["is_true"]),
                 "wrong labels forgotten": f"{row['forgets']:.2f}",
                 "at random": f"{row['random']:.2f}",
                 "difference": in_words(gain),
@@ -179,66 +178,3 @@ def _heaviest(weights: list[np.ndarray]) -> str:
     """The heaviest layers of the answers that have one."""
     alone = [weight for weight in weights if (weight == weight.max()).sum() == 1]
     return span([float(np.argmax(weight)) + 1 for weight in alone], 0) if alone else NONE
-
-
-def benchmark_facts(board: Board) -> dict[str, str]:
-    """The numbers of the text."""
-    rules, fates, planted = read_rules(), board.fates, board.planted
-    single = fates[fates["place"].str.startswith("layer:")]
-    by_layer = single.assign(held=single[BLIND] == "").groupby(single["place"].str.removeprefix("layer:").astype(int))
-    held = by_layer["held"].mean()
-    best = [who for who in board.order if who[0] != RANDOM]
-    constant = board.scores[(board.scores["technique"] == ALWAYS) & (board.scores["score"] == "skill")]["value"]
-    told = pointing_predicts(board.results.removal, BLIND, resamples=board.profile.resamples)
-    enough = planted["task"].nunique() >= TASKS_FOR_INTERVAL
-    return {
-        "tasks": listed(sort_tasks(set(planted["task"]))) or NONE,
-        "models": listed([model_title(model) for model in sort_models(set(planted["model"]))]) or NONE,
-        "seeds": str(planted["seed"].nunique()),
-        "cells": str(len(planted)),
-        "noise": f"{100 * board.noise:g} %",
-        "amounts": listed([f"{100 * noise:g} %" for noise in sorted(set(planted["noise"]))]),
-        "depth": str(board.depth),
-        **{f"truth-{regime}": str(int((fates[regime] == "").sum())) for regime in REGIMES},
-        "held": span(held.tolist(), 2),
-        "lost": listed([f"layer {layer}" for layer, share in held.items() if share == 0]) or NONE,
-        **{name: f"{getattr(rules, name):g}" for name in ("learnt", "kept", "still_learnt", "forgets")},
-        **{f"best-{regime}": _best(board, best, regime) for regime in REGIMES},
-        **{f"above-{regime}": _above(board, best, regime) for regime in REGIMES},
-        "constants": f"{constant.max():.2f}" if constant.notna().any() else NONE,
-        **{f"random-{name}": _random(board, name) for name in SHOWN},
-        "shuffles": str(board.profile.resamples),
-        "intervals": "resample the tasks" if enough else f"are not shown: fewer than {TASKS_FOR_INTERVAL} tasks",
-        "rho": in_words({"value": told["rho"], "low": told["low"], "high": told["high"]}),
-        **{name: _number(told[name]) for name in ("right", "wrong")},
-        "removals": f"{told['n']:.0f}",
-    }
-
-
-def _best(board: Board, order: list[Who], regime: str) -> str:
-    """The three localisers with the most skill."""
-    found = [(who, board.score(who, regime, "skill")) for who in order]
-    known = [(one["value"], who) for who, one in found if one is not None and np.isfinite(one["value"])]
-    told = sorted(known, reverse=True)[:3]
-    return "; ".join(f"{localiser(who)} {value:.2f}" for value, who in told) or NONE
-
-
-def _above(board: Board, order: list[Who], regime: str) -> str:
-    """Those that do better than the best constant answer, and than shuffled places would by chance (p at most .05)."""
-    names = [
-        localiser(who)
-        for who in order
-        if (one := board.score(who, regime, "skill")) is not None and one["value"] > 0 and one["p"] <= 0.05
-    ]
-    return listed(names) or NONE
-
-
-def _random(board: Board, name: str) -> str:
-    """What random answers score, in their interval of chance, blind; where nothing is blind, oracle."""
-    one = board.score((RANDOM, ""), BLIND, name)
-    one = board.score((RANDOM, ""), ORACLE, name) if one is None else one
-    return (
-        DASH
-        if one is None or np.isnan(one["value"])
-        else f"{one['value']:.2f} (chance: {one['null_low']:.2f} to {one['null_high']:.2f})"
-    )

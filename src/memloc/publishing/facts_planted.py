@@ -1,0 +1,94 @@
+"""The sentences of the chapter on planted memorisation, and its numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from memloc.planted.answers import ALWAYS, RANDOM
+from memloc.planted.editing import pointing_predicts
+from memloc.planted.entries import REGIMES
+from memloc.planted.leaderboard import Who, in_words, localiser
+from memloc.planted.overall import SHOWN, TASKS_FOR_INTERVAL
+from memloc.planted.rules import read_rules
+from memloc.profiles.planting import BLIND, ORACLE
+from memloc.publishing.facts import NONE
+from memloc.publishing.figures import listed, model_title
+from memloc.publishing.figures_techniques import span
+from memloc.publishing.reading_planted import Board
+from memloc.publishing.style import sort_models, sort_tasks
+from memloc.publishing.tabulate_planted import number
+from memloc.publishing.tabulate_techniques import DASH
+
+
+def about(board: Board) -> str:
+    """What the benchmark of the page is, in words."""
+    if board.folder:
+        missing = len(board.results.missing)
+        return board.origin + (f" {missing} parts were not finished when it was released." if missing else "")
+    words = (
+        "This copy of the book has no released benchmark, so this is the smallest one, made for this page: its models "
+    )
+    return f"{board.mark} {board.origin} {words}have two layers, and it shows how things are measured and nothing else."
+
+
+def benchmark_facts(board: Board) -> dict[str, str]:
+    """The numbers of the text."""
+    rules, fates, planted = read_rules(), board.fates, board.planted
+    single = fates[fates["place"].str.startswith("layer:")]
+    by_layer = single.assign(held=single[BLIND] == "").groupby(single["place"].str.removeprefix("layer:").astype(int))
+    held = by_layer["held"].mean()
+    best = [who for who in board.order if who[0] != RANDOM]
+    constant = board.scores[(board.scores["technique"] == ALWAYS) & (board.scores["score"] == "skill")]["value"]
+    told = pointing_predicts(board.results.removal, BLIND, resamples=board.profile.resamples)
+    enough = planted["task"].nunique() >= TASKS_FOR_INTERVAL
+    return {
+        "tasks": listed(sort_tasks(set(planted["task"]))) or NONE,
+        "models": listed([model_title(model) for model in sort_models(set(planted["model"]))]) or NONE,
+        "seeds": str(planted["seed"].nunique()),
+        "cells": str(len(planted)),
+        "noise": f"{100 * board.noise:g} %",
+        "amounts": listed([f"{100 * noise:g} %" for noise in sorted(set(planted["noise"]))]),
+        "depth": str(board.depth),
+        **{f"truth-{regime}": str(int((fates[regime] == "").sum())) for regime in REGIMES},
+        "held": span(held.tolist(), 2),
+        "lost": listed([f"layer {layer}" for layer, share in held.items() if share == 0]) or NONE,
+        **{name: f"{getattr(rules, name):g}" for name in ("learnt", "kept", "still_learnt", "forgets")},
+        **{f"best-{regime}": _best(board, best, regime) for regime in REGIMES},
+        **{f"above-{regime}": _above(board, best, regime) for regime in REGIMES},
+        "constants": f"{constant.max():.2f}" if constant.notna().any() else NONE,
+        **{f"random-{name}": _random(board, name) for name in SHOWN},
+        "shuffles": str(board.profile.resamples),
+        "intervals": "resample the tasks" if enough else f"are not shown: fewer than {TASKS_FOR_INTERVAL} tasks",
+        "rho": in_words({"value": told["rho"], "low": told["low"], "high": told["high"]}),
+        **{name: number(told[name]) for name in ("right", "wrong")},
+        "removals": f"{told['n']:.0f}",
+    }
+
+
+def _best(board: Board, order: list[Who], regime: str) -> str:
+    """The three localisers with the most skill."""
+    found = [(who, board.score(who, regime, "skill")) for who in order]
+    known = [(one["value"], who) for who, one in found if one is not None and np.isfinite(one["value"])]
+    told = sorted(known, reverse=True)[:3]
+    return "; ".join(f"{localiser(who)} {value:.2f}" for value, who in told) or NONE
+
+
+def _above(board: Board, order: list[Who], regime: str) -> str:
+    """Those that do better than the best constant answer, and than shuffled places would by chance (p at most .05)."""
+    names = [
+        localiser(who)
+        for who in order
+        if (one := board.score(who, regime, "skill")) is not None and one["value"] > 0 and one["p"] <= 0.05
+    ]
+    return listed(names) or NONE
+
+
+def _random(board: Board, name: str) -> str:
+    """What random answers score, in their interval of chance, blind; where nothing is blind, oracle."""
+    one = board.score((RANDOM, ""), BLIND, name)
+    one = board.score((RANDOM, ""), ORACLE, name) if one is None else one
+    return (
+        DASH
+        if one is None or np.isnan(one["value"])
+        else f"{one['value']:.2f} (chance: {one['null_low']:.2f} to {one['null_high']:.2f})"
+    )
