@@ -133,39 +133,31 @@ class Plantings:
         """The model with planted labels, from the store or made now (its start first)."""
         from memloc.planted.inject import inject
 
-        cell, experiment = planted.cell, self.at(planted.noise)
+        cell, experiment, label = planted.cell, self.at(planted.noise), f"planting {planted}"
 
         def run() -> Planted:
             start, config = experiment.load(cell, "normal"), self.training(cell, "injection")
-            data = experiment.encoded(cell, "train")
-            return inject(start, data, planted.place, config, self.rules, cell.seed, f"planting {planted}")
+            return inject(start, experiment.encoded(cell, "train"), planted.place, config, self.rules, cell.seed, label)
 
-        return self._made("injected", self.injected_config(planted), run, f"planting {planted}")
+        return self._made("injected", self.injected_config(planted), run, label)
 
     def settled(self, planted: PlantedCell) -> Artefact:
         """The settled model, from the store or made now (the one with planted labels first)."""
         from memloc.planted.settle import settle
 
-        cell, experiment = planted.cell, self.at(planted.noise)
+        cell, experiment, label = planted.cell, self.at(planted.noise), f"settling {planted}"
 
         def run() -> Planted:
-            return settle(
-                self.load(planted, ORACLE),
-                experiment.load(cell, "normal"),
-                experiment.encoded(cell, "train"),
-                planted.place,
-                self.training(cell, "settling"),
-                self.rules,
-                cell.seed,
-                f"settling {planted}",
-            )
+            injected, start = self.load(planted, ORACLE), experiment.load(cell, "normal")
+            data, config = experiment.encoded(cell, "train"), self.training(cell, "settling")
+            return settle(injected, start, data, planted.place, config, self.rules, cell.seed, label)
 
-        return self._made("settled", self.settled_config(planted), run, f"settling {planted}")
+        return self._made("settled", self.settled_config(planted), run, label)
 
     def _made(self, kind: str, config: dict[str, Any], run: Callable[[], Planted], what: str) -> Artefact:
-        from safetensors.torch import save_file
-
         def make(folder: Path) -> None:
+            from safetensors.torch import save_file
+
             with told_what_to_lower(what, "batch_size or training.max_length"):
                 found = run()
             save_file(found.state, folder / WEIGHTS)
