@@ -112,7 +112,7 @@ def examples(data: Encoded, how: MaskTraining) -> tuple[np.ndarray, Tensor]:
     noisy, clean = groups(data, how.seed)
     if how.objective == "keep":
         return noisy, torch.zeros(len(data), dtype=torch.bool)
-    return np.concatenate([noisy, clean]), torch.from_numpy(data.noisy)
+    return np.concatenate([noisy, clean]), torch.tensor(data.noisy)
 
 
 def train_gate(model: Classifier, data: Encoded, gate: Gate, how: MaskTraining, label: str = "mask") -> None:
