@@ -10,7 +10,17 @@ from scipy.stats import kstest
 
 from memloc import tables
 from memloc.errors import MemlocError
-from memloc.planted.entries import NO_TRUTH, NOT_LEARNT, NOT_SETTLED, Entry, entries, fates, main_amount, with_truth
+from memloc.planted.entries import (
+    NO_START,
+    NO_TRUTH,
+    NOT_LEARNT,
+    NOT_SETTLED,
+    Entry,
+    entries,
+    fates,
+    main_amount,
+    with_truth,
+)
 from memloc.planted.leaderboard import leaderboard, localiser
 from memloc.planted.overall import SHOWN, Constants, entry_scores, score_table
 from memloc.planted.places import Place, drawn_units, truth
@@ -163,6 +173,8 @@ def test_dropped_cells_are_counted_by_reason_and_no_localiser_can_change_that() 
         "spread": "",
     }
     assert told["oracle"]["layer:3"] == ""
+    control = made[made["place"] == "layer:1"].assign(place="control_first", has_truth_oracle=False)
+    assert fates(control)[["blind", "oracle"]].to_numpy().tolist() == [["", NO_START]]
     cells = with_truth(made)
     assert cells.groupby("regime").size().to_dict() == {"blind": 4, "oracle": 6}
     table = score_table(found(made, perfect=perfect), made, **FEW)

@@ -17,6 +17,7 @@ REGIMES = (BLIND, ORACLE)  # in which there is ground truth, the harder one firs
 BLOCK = ["task", "model", "seed", "noise"]
 WHO = ["regime", "technique", "variant"]
 NOT_LEARNT, NOT_SETTLED, NO_TRUTH = "not learnt", "did not settle", "restoring the place does not forget"
+NO_START = "trained with a second task, so there is no start to compare with"
 
 
 def kind_of(place: str) -> str:
@@ -53,10 +54,11 @@ def fates(planted: pd.DataFrame) -> pd.DataFrame:
     Empty where the cell has ground truth; else why it has not, the first reason that holds.
     """
     learnt, settled = planted["learnt"].astype(bool), planted["epochs_settled"] > 0
+    control = np.array([Place.parse(place).is_control for place in planted["place"]], bool)
     why: dict[str, np.ndarray] = {}
     for regime in REGIMES:
         has = planted[f"has_truth_{regime}"].astype(bool)
-        late = np.where(~settled, NOT_SETTLED, NO_TRUTH) if regime == BLIND else NO_TRUTH
+        late = np.where(~settled, NOT_SETTLED, NO_TRUTH) if regime == BLIND else np.where(control, NO_START, NO_TRUTH)
         why[regime] = np.where(has, "", np.where(~learnt, NOT_LEARNT, late))
     return planted[[*CELL, "layers"]].assign(**why)
 
