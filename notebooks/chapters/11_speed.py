@@ -35,8 +35,8 @@ Markdown(tabulate_speed.told(measured))
 #   version runs the model for each probe. *probe_training* leaves the states out on both sides, so it shows what is
 #   gained by training probes together alone.
 # - **Centroids.** One pass for all layers instead of one a layer and pair of classes; pairs by matrix products. The
-#   plain version runs the examples of a pair alone, so with C classes each example is run in 2 (C - 1) pairs and
-#   L + 1 layers, and no algorithm can gain more than that many passes.
+#   plain version runs the examples of a pair alone, so with C classes each example is run for 2 (C - 1) pairs and
+#   L + 1 layers: that many passes can be saved, and no more. The rest of the ratio is a faster pass.
 # - **Training.** Batches of texts of similar length, and gradients only where something learns.
 #
 # ## Measured
