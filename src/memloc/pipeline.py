@@ -85,9 +85,7 @@ class Experiment(Materials):
     def checkpoint(self, cell: CellId, arm: str) -> Artefact:
         """A trained arm, from the store or trained now (its twin first)."""
         config = self.checkpoint_config(cell, arm)
-        return self.store.get_or_make(
-            "checkpoint", config, lambda folder: self._train(folder, cell, arm), self.noted()
-        )
+        return self.store.get_or_make("checkpoint", config, lambda folder: self._train(folder, cell, arm), self.noted())
 
     def _train(self, folder: Path, cell: CellId, arm: str) -> None:
         from memloc.training.batches import derived_seed
