@@ -1,0 +1,1 @@
+"""Assignments, and grading them safely (DESIGN, "The classroom")."""
