@@ -1,8 +1,8 @@
 """The vocabulary of hidden checks: what they ask a submission, what they demand, how marks are lost.
 
-A check is a function of two arguments. ``ask(code, **values)`` has an expression evaluated beside the student's code, in
-another process, and returns what came of it as plain data; ``variant`` is the student's own seed and task. It demands
-with :func:`require`; whoever falls short loses the check's points and reads the message, never the check::
+A check is a function of two arguments. ``ask(code, **values)`` has an expression evaluated beside the student's code,
+in another process, and returns what came of it as plain data; ``variant`` is the student's own seed and task. It
+demands with :func:`require`; whoever falls short loses the check's points and reads the message, never the check::
 
     @check("Layers outside of the window stay", part="swap", points=2)
     def outside(ask, variant):
