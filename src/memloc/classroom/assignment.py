@@ -18,6 +18,7 @@ class Limits:
 
     Attributes:
         seconds: wall time of all cells and all questions together.
+        answer_seconds: wall time of one question.
         memory_mb: resident memory of all its processes together.
         processes: how many it may run at a time, threads included.
         output_kb: text it may print.
@@ -26,6 +27,7 @@ class Limits:
     """
 
     seconds: float = 120.0
+    answer_seconds: float = 10.0
     memory_mb: int = 2048
     processes: int = 64
     output_kb: int = 256
