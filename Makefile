@@ -2,6 +2,7 @@
 #
 #   PROFILE=mini     what the book runs (memloc profiles lists them)
 #   WORKERS=2        chapters executed, and test processes, at a time
+#   SOLUTIONS=fold   solutions of exercises: fold, show or withhold
 #   EXTRAS=dev       extras to install, separated by commas
 #   PYTHON=...       a Python 3.11, if the search below finds none
 #   TORCH_INDEX=...  package index with the build of torch you want (README, "Builds of torch"); remembered
@@ -14,6 +15,7 @@ VENV ?= .venv
 TORCH_INDEX ?=
 PYTEST_ARGS ?=
 PORT ?= 8000
+SOLUTIONS ?= fold
 
 # A name on the PATH may be a shim for a version that is not installed, so each candidate is asked.
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
@@ -45,7 +47,8 @@ setup:
 book:
 	@$(TIMED) setup $(MAKE) --no-print-directory setup
 	@$(TIMED) "experiments ($(PROFILE))" $(BIN)/memloc run --profile "$(PROFILE)" --workers "$(WORKERS)"
-	@$(TIMED) "chapters ($(PROFILE))" $(BIN)/memloc book execute --profile "$(PROFILE)" --workers "$(WORKERS)"
+	@$(TIMED) "chapters ($(PROFILE))" $(BIN)/memloc book execute --profile "$(PROFILE)" --workers "$(WORKERS)" \
+		--solutions "$(SOLUTIONS)"
 	@$(TIMED) html $(BIN)/memloc book build
 
 test: setup

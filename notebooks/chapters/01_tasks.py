@@ -120,6 +120,24 @@ tabulate.show_table(tabulate.real_task_table())
 #   can, at the price that they are not natural language.
 # - This copy runs on: {glue:text}`tasks-origin`
 #
+# ## Exercises
+#
+# ```{exercise} What a word can tell
+# :label: ex-tasks-best
+#
+# A generated task has two words in every text, each drawn from six, and the label is the sum of their two numbers,
+# modulo six. All 36 combinations are equally frequent. What is the best accuracy of a rule that sees only the first
+# word? One that sees both? One that sees neither?
+# ```
+#
+# ```{exercise} Two tasks differ
+# :label: ex-tasks-compare
+#
+# Suppose memory lies deeper in a model trained on questions than in one trained on film reviews. Name three things
+# besides *what has to be generalised* in which two such tasks differ, and say how a generated task takes them out of
+# the comparison.
+# ```
+#
 # (made-tasks)=
 # ## What made this chapter
 #

@@ -106,6 +106,23 @@ tabulate.show_table(tabulate.index_table(study))
 # - A wrong label is an artificial kind of thing to remember. Memory of rare but right examples may behave
 #   differently.
 #
+# ## Exercises
+#
+# ```{exercise} How many are wrong?
+# :label: ex-noise-count
+#
+# A task has two classes with 40 and 11 examples, and 15 % of the labels are to be wrong. How many noisy examples has
+# each class, and which share of all labels is wrong?
+# ```
+#
+# ```{exercise} Given back without memory
+# :label: ex-noise-guess
+#
+# A model was never trained on the wrong labels. On a task with six classes it gets .90 of unseen texts right, and its
+# errors are spread evenly over the other classes. On which share of noisy training examples will it agree with the
+# *given* label? Why does that matter for what counts as memorised?
+# ```
+#
 # (made-perturbation)=
 # ## What made this chapter
 

@@ -114,6 +114,24 @@ real.show_numbers(released, tabulate.status_table)
 #   layer by layer. The {doc}`next chapter <04_swapping>` does that.
 # - Made from: {glue:text}`training-origin`
 #
+# ## Exercises
+#
+# ```{exercise} Stopping early
+# :label: ex-training-stop
+#
+# A curve shows clean training examples at 1.0 after five epochs, while noisy ones are at .05; after thirty epochs
+# both are at 1.0. Which model would you ship, the one of epoch 5 or that of epoch 30? Which one do the later chapters
+# need, and why?
+# ```
+#
+# ```{exercise} Learnt, or lucky?
+# :label: ex-training-luck
+#
+# Two classes of equal size, 40 validation examples, 26 right answers. The probability of 26 or more by guessing is
+# .040. Has the model learnt the task by a rule that asks for .01? By one that asks for .05? What would you do if you
+# liked the second answer better?
+# ```
+#
 # (made-training)=
 # ## What made this chapter
 #

@@ -157,3 +157,21 @@ real.show_numbers(known, tabulate_control.scores_table)
 
 # %% tags=["hide-input", "remove-stderr"]
 real.show_tables(known, tabulate_control.claim_numbers, tabulate_control.claim_verdicts)
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise} Always the same answer
+# :label: ex-known-constant
+#
+# A model has twelve layers; memory was hidden in layers 1 and 2, then in 6 and 7, then in 11 and 12. What accuracy@1
+# has somebody who draws a layer at random? Somebody who always answers 6?
+# ```
+#
+# ```{exercise} Three out of three
+# :label: ex-known-interval
+#
+# A technique is right in all three places of one task. Wilson's 95 % interval for three successes in three trials
+# goes from .44 to 1. Is it better than looking at nothing? What if it had been right in two of three, with an
+# interval from .21 to .94?
+# ```

@@ -220,3 +220,20 @@ tabulate.show_table(reading_planted.entered("distance_moved"))
 # ```
 #
 # A small benchmark says little: with a handful of places, skill can be high by luck, and *p* says so.
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise} Saying nothing
+# :label: ex-planted-flat
+#
+# A model has five layers, and each in turn holds what was planted. What is the mean distance $D$ of always answering
+# layer 3? Of the flat answer, a fifth for every layer? Which skill has the flat answer?
+# ```
+#
+# ```{exercise} Too good to be true
+# :label: ex-planted-oracle
+#
+# In the oracle regime swapping with the start finds every layer. A friend concludes that swapping is the best
+# technique. What do you answer?
+# ```

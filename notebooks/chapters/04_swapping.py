@@ -208,6 +208,23 @@ real.show_numbers(released, depth_table)
 tabulate.show_table(*tabulate_claims.claims_tables(tabulate_claims.about("swapping"), swapping, released))
 
 # %% [markdown]
+# ## Exercises
+#
+# ```{exercise} The ends of the scale
+# :label: ex-swap-range
+#
+# A model has two layers, and all memory is in layer 1: without it nothing is remembered, and layer 2 does not matter.
+# Write down $a(W)$ of the three windows, the two layer weights and the M-CoG. What would it be if all memory were in
+# layer 2?
+# ```
+#
+# ```{exercise} Forgotten or broken?
+# :label: ex-swap-broken
+#
+# Swapping layer 5 alone takes accuracy on noisy examples from 1.0 to .1, and on clean ones from 1.0 to .3. Does layer
+# 5 hold the memory?
+# ```
+#
 # (made-swapping)=
 # ## What made this chapter
 #

@@ -147,6 +147,23 @@ from memloc.publishing.tabulate_claims import about, claims_tables
 tabulate.show_table(*claims_tables(about("retraining"), retraining, released))
 
 # %% [markdown]
+# ## Exercises
+#
+# ```{exercise} The longest window
+# :label: ex-retrain-all
+#
+# What do you expect of the window that contains all layers: of its accuracy on noisy examples, and on held-out clean
+# ones? Does it say anything about where memory is?
+# ```
+#
+# ```{exercise} What you have at hand
+# :label: ex-retrain-need
+#
+# You find a published classifier and the pre-trained model that it was made from. You have its training data, some of
+# whose labels are wrong. Nobody kept a twin. Which of swapping and retraining can you run, and what do you have to
+# assume?
+# ```
+#
 # (made-retraining)=
 # ## What made this chapter
 

@@ -144,6 +144,23 @@ from memloc.publishing.tabulate_claims import about, claims_tables
 tabulate.show_table(*claims_tables(about("gradients"), gradients, released))
 
 # %% [markdown]
+# ## Exercises
+#
+# ```{exercise} Mean first
+# :label: ex-grad-mean
+#
+# Two noisy examples pull one parameter with gradients of $+1$ and $-1$. What is the norm of the mean gradient, and
+# what the mean of the norms? Which does a forgetting gradient use, and what does it therefore not see?
+# ```
+#
+# ```{exercise} Why not the likelihood?
+# :label: ex-grad-nll
+#
+# With respect to the logit of the given label, the derivative of minus that logit is $-1$, and that of $-\log p$ is
+# $p - 1$, where $p$ is the label's probability. A model gives memorised labels $p = .99$ and other labels of its
+# training set $p = .9$. How strongly do the two groups pull under each objective?
+# ```
+#
 # (made-gradients)=
 # ## What made this chapter
 

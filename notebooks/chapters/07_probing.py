@@ -152,6 +152,22 @@ from memloc.publishing.tabulate_claims import about, claims_tables
 tabulate.show_table(*claims_tables(about("probing"), probing, released))
 
 # %% [markdown]
+# ## Exercises
+#
+# ```{exercise} Maximum and mean
+# :label: ex-probe-order
+#
+# Two probe seeds have an F1 of .5 and .5 after layer 1, and of .6 and .4 after layer 2. What is the rise at layer 2
+# if seeds are averaged first? If the maximum with 0 is taken first?
+# ```
+#
+# ```{exercise} Readable is not used
+# :label: ex-probe-use
+#
+# Probes on the frozen arm tell noisy from clean with an F1 of .45, those on the trained model's layer 9 with .50. How
+# much of the .50 can training on wrong labels have put there? What would show that the model *uses* it?
+# ```
+#
 # (made-probing)=
 # ## What made this chapter
 

@@ -145,6 +145,22 @@ from memloc.publishing.tabulate_claims import AGREEMENT, claims_tables
 tabulate.show_table(*claims_tables(AGREEMENT, beside, released))
 
 # %% [markdown]
+# ## Exercises
+#
+# ```{exercise} Two scales
+# :label: ex-beside-scale
+#
+# In a model of twelve layers gradients have an M-CoG of 5.1, on a scale from 1 to 12, and swapping one of 6.14, on a
+# scale from 4.29 to 8.71. Which technique puts memory deeper?
+# ```
+#
+# ```{exercise} Four points
+# :label: ex-beside-points
+#
+# Two techniques correlate at .95 over four models that were trained on one task. Is that much? How many independent
+# pieces of evidence are there?
+# ```
+#
 # (made-beside)=
 # ## What made this chapter
 

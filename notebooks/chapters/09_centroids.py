@@ -148,6 +148,22 @@ from memloc.publishing.tabulate_claims import about, claims_tables
 tabulate.show_table(*claims_tables(about("centroids"), centroids, released))
 
 # %% [markdown]
+# ## Exercises
+#
+# ```{exercise} A position by hand
+# :label: ex-centroid-position
+#
+# Centroids lie at $p_a = (0, 0)$ and $p_b = (2, 0)$, and an example at $h = (1.5, 5)$. What is $t(h)$? What does it
+# not tell?
+# ```
+#
+# ```{exercise} Crossing twice
+# :label: ex-centroid-cross
+#
+# Noisy examples have mean positions .9, .4, .6 and .3 after layers 1 to 4. After which layer do they cross? Why is
+# the first time below .5 not the answer?
+# ```
+#
 # (made-centroids)=
 # ## What made this chapter
 

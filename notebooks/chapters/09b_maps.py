@@ -167,6 +167,22 @@ tabulate.show_table(*claims_tables(about("maps"), mapped, released))
 # - Half of the data is less than all of it. If scores rose much with larger parts, they would be about the size of the
 #   data and not about the task.
 #
+# ## Exercises
+#
+# ```{exercise} Three examples
+# :label: ex-maps-three
+#
+# Models that were trained on an example give its label .9, others .1. For a second example it is .90 and .85, for a
+# third .2 and .3. Compute $\mathrm{cf}$. Which one is memorised, and what are the other two?
+# ```
+#
+# ```{exercise} Halves in pairs
+# :label: ex-maps-halves
+#
+# Ten models are each trained on half of the examples. If halves are drawn independently, how likely is it that all
+# ten, or none, contain a given example? Why do small ensembles use halves and their complements?
+# ```
+#
 # (made-maps)=
 # ## What made this chapter
 

@@ -108,3 +108,21 @@ HTML(tabulate_own.folder_listing(example))
 # - *Is the twin a twin?* A normal model from another start, or of other steps, differs in more than the labels, and
 #   swapping then measures all of it. Look at the accuracy on clean examples under swapping.
 # - *One model is one draw.* Repeat with two more seeds before comparing depths.
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise} Only a suspicion
+# :label: ex-own-labels
+#
+# A colleague has a classifier, its training table and a list of rows whose labels she knows to be wrong; the right
+# labels are lost. What can she run? What would having the right labels add?
+# ```
+#
+# ```{exercise} A twin that is none
+# :label: ex-own-twin
+#
+# The normal model of a colleague was trained on right labels, but from another seed, with another head and in another
+# order. Swapping a single layer, any layer, makes her model forget everything, and lose the clean labels too. What
+# happened?
+# ```

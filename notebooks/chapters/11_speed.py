@@ -76,3 +76,21 @@ tabulate.show_table(tabulate_speed.memory_table(tabulate_speed.read_memory()))
 # ```
 #
 # Rows, layers and classes may be lists, so that growth with each is seen.
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise} Counting layers
+# :label: ex-speed-windows
+#
+# A model has twelve layers and 78 windows. How many times does the plain version of swapping run a layer for one
+# batch? If windows that share a start share everything up to their end, layers after a window still have to be run
+# for each: how many is that? Which speed-up does counting explain?
+# ```
+#
+# ```{exercise} Passes saved
+# :label: ex-speed-centroids
+#
+# The plain centroid analysis runs a pair's examples alone, once for every layer from 0 to 12. How many passes does an
+# example take part in with two classes? With six? And in the package's version?
+# ```

@@ -86,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     execute.add_argument("--workers", type=int, default=2, help="chapters executed at a time (default: 2)")
     execute.add_argument("--chapters", type=names, help="only these, separated by commas")
     execute.add_argument("--force", action="store_true", help="execute also what did not change")
+    execute.add_argument("--solutions", default="fold", metavar="WAY", help="of exercises: fold, show or withhold")
     execute.set_defaults(run=_book_execute)
     build = book.add_parser("build", help="build the HTML")
     build.add_argument("--force", action="store_true", help="build also if nothing changed")
@@ -214,7 +215,12 @@ def _book_execute(arguments: argparse.Namespace) -> int:
         os.environ["MEMLOC_DATA"] = str(arguments.data.resolve())  # chapters run in processes of their own
     parameters = {name: value for name, value in wanted.items() if value is not None}
     runs = execute_chapters(
-        arguments.profile, parameters, workers=arguments.workers, names=arguments.chapters, force=arguments.force
+        arguments.profile,
+        parameters,
+        workers=arguments.workers,
+        names=arguments.chapters,
+        force=arguments.force,
+        solutions=arguments.solutions,
     )
     return 1 if any(run.state == "failed" for run in runs) else 0
 

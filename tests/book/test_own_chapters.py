@@ -22,7 +22,8 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, root / name)
     shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("chapters", "atlas", "assignments"))
-    shutil.copytree(ROOT / "notebooks" / "chapters", root / "notebooks" / "chapters")
+    for name in ("chapters", "solutions"):
+        shutil.copytree(ROOT / "notebooks" / name, root / "notebooks" / name)
     (root / ".pytest_cache").mkdir()  # as after make test: a page that is none of the book's
     (root / ".pytest_cache" / "README.md").write_text("# A cache\n")
     with pytest.MonkeyPatch.context() as patch:

@@ -130,14 +130,14 @@ def test_key_depends_on_everything_it_should(tmp_path: Path) -> None:
     source = tmp_path / "01_a.py"
     source.write_text(TINY)
     chapter = chapters.find_chapters(tmp_path)[0]
-    key = chapters.chapter_key(chapter, {"profile": "mini"}, "package")
-    assert key == chapters.chapter_key(chapter, {"profile": "mini", "of_another_chapter": 1}, "package")
-    assert key != chapters.chapter_key(chapter, {"profile": "paper"}, "package")
-    assert key != chapters.chapter_key(chapter, {"profile": "mini"}, "other package")
+    key = chapters.chapter_key(chapter, {"profile": "mini"}, "package", "fold")
+    assert key == chapters.chapter_key(chapter, {"profile": "mini", "of_another_chapter": 1}, "package", "fold")
+    assert key != chapters.chapter_key(chapter, {"profile": "paper"}, "package", "fold")
+    assert key != chapters.chapter_key(chapter, {"profile": "mini"}, "other package", "fold")
     source.write_text(TINY + "\n")
-    assert key != chapters.chapter_key(chapter, {"profile": "mini"}, "package")
+    assert key != chapters.chapter_key(chapter, {"profile": "mini"}, "package", "fold")
     with pytest.raises(MemlocError, match="JSON"):
-        chapters.chapter_key(chapter, {"profile": {1, 2}}, "package")
+        chapters.chapter_key(chapter, {"profile": {1, 2}}, "package", "fold")
 
 
 def test_a_cell_has_one_figure(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 
 from memloc.config import config_key
 from memloc.errors import MemlocError, unknown_name
+from memloc.publishing.exercises import read_solutions, solutions_path
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -116,10 +117,11 @@ def renderer_versions() -> dict[str, str]:
     return {d.name.lower(): d.version for d in metadata.distributions() if d.name and d.name.lower() in RENDERERS}
 
 
-def chapter_key(chapter: Chapter, parameters: Mapping[str, Any], package: str) -> str:
-    """The key of one execution: source, parameters, package, and versions of what renders."""
+def chapter_key(chapter: Chapter, parameters: Mapping[str, Any], package: str, solutions: str) -> str:
+    """The key of one execution: source, solutions and their way, parameters, package, and versions of what renders."""
     inputs = {
         "source": hashlib.sha256(chapter.path.read_bytes()).hexdigest(),
+        "solutions": [solutions, read_solutions(solutions_path(chapter.path))],
         "parameters": chapter.accepted(parameters),
         "package": package,
         "versions": renderer_versions(),

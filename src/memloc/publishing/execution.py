@@ -15,6 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from memloc.publishing.chapters import KERNELSPEC, read_source, write_text_whole
+from memloc.publishing.exercises import put_solutions, read_solutions, solutions_path
 
 TRACEBACK_LINES = 12
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -29,6 +30,7 @@ class Job:
     parameters: dict[str, Any]
     out: Path
     root: Path  # working directory of the kernel
+    solutions: str = "fold"  # of exercises: folded, shown or kept back
 
     @property
     def target(self) -> Path:
@@ -84,6 +86,7 @@ def execute(job: Job) -> Outcome:
                 config=transport,
             )
             finish(notebook, job)
+            put_solutions(notebook, read_solutions(solutions_path(job.source)), job.solutions)
             write_text_whole(job.target, nbformat.writes(notebook))
         except PapermillExecutionError as failure:
             error = describe(failure)

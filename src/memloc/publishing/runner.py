@@ -17,6 +17,7 @@ from memloc import provenance
 from memloc.errors import MemlocError
 from memloc.publishing import chapters, project_root, status
 from memloc.publishing.execution import Job, Outcome, cells_done, execute, limit_threads
+from memloc.publishing.exercises import check_way
 
 THREADS = 1  # a chapter, as `memloc run`: the last bits of what it trains itself depend on their number
 HEARTBEAT = 20.0  # seconds between two reports on chapters at work
@@ -52,6 +53,7 @@ def execute_chapters(
     names: Iterable[str] | None = None,
     sources: Path | None = None,
     force: bool = False,
+    solutions: str = "fold",
     say: Callable[[str], None] = _say,
 ) -> list[ChapterRun]:
     """Bring the executed chapters up to date and renew the status page.
@@ -64,14 +66,17 @@ def execute_chapters(
         names: only these chapters; default all.
         sources: folder of the sources; default ``notebooks/chapters`` of the project.
         force: execute current chapters too.
+        solutions: of exercises: ``fold``, ``show`` or ``withhold``.
         say: receives progress, a line at a time.
 
     Returns:
         One entry a chapter, in reading order. A failed chapter does not stop the others: look at ``state``.
 
     Raises:
-        MemlocError: before anything is executed, for an unknown chapter or parameter or a number of workers below 1.
+        MemlocError: before anything is executed, for an unknown chapter, parameter or way to treat solutions, or a
+            number of workers below 1.
     """
+    check_way(solutions)
     if workers < 1:
         raise MemlocError("workers", workers, "a positive number")
     root = project_root(sources)
@@ -83,7 +88,7 @@ def execute_chapters(
     out.mkdir(parents=True, exist_ok=True)
 
     package = chapters.package_digest(root / "results")  # chapters show released runs too
-    keys = {chapter.name: chapters.chapter_key(chapter, given, package) for chapter in found}
+    keys = {chapter.name: chapters.chapter_key(chapter, given, package, solutions) for chapter in found}
     runs: dict[str, ChapterRun] = {}
     todo: list[Job] = []
     for chapter in found:
@@ -93,7 +98,7 @@ def execute_chapters(
             say(f"{chapter.name}: current")
         else:
             chapters.record_path(out, chapter.name).unlink(missing_ok=True)
-            todo.append(Job(chapter.name, chapter.path, chapter.accepted(given), out, root))
+            todo.append(Job(chapter.name, chapter.path, chapter.accepted(given), out, root, solutions))
     for job, outcome in _in_parallel(todo, workers, say):
         if not outcome.error:
             _record(job, outcome, profile, keys[job.name])
