@@ -44,9 +44,13 @@ def executed(folder: Path, way: str) -> str:
 
 def test_a_teachers_switch(folder: Path) -> None:
     folded, shown, kept = (executed(folder, way) for way in ("fold", "show", "withhold"))
-    assert "Six-by-hand" in folded and ":class: dropdown" in folded
-    assert "Six-by-hand" in shown and "dropdown" not in shown
-    assert "Six-by-hand" not in kept and "How many windows" in kept and "Text after it" in kept
+    assert "Six-by-hand" in folded
+    assert ":class: dropdown" in folded
+    assert "Six-by-hand" in shown
+    assert "dropdown" not in shown
+    assert "Six-by-hand" not in kept
+    assert "How many windows" in kept
+    assert "Text after it" in kept
 
 
 @pytest.mark.parametrize(
