@@ -14,6 +14,7 @@ STUDENT = "student"
 """The ``grade_id`` of the cell that says whose notebook it is."""
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+ASKING = "YOUR ANSWER HERE"  # what nbgrader puts where a text is to be written
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _cell(cell: Any) -> Cell:
         source=source.encode("utf-8", "replace").decode() if isinstance(source, str) else "",
         grade=told.get("grade") is True,
         solution=told.get("solution") is True,
-        points=float(points) if isinstance(points, (int, float)) else 0.0,
+        points=float(points) if isinstance(points, (int, float)) and 0 <= points < 1e6 else 0.0,
     )
 
 
@@ -92,19 +93,24 @@ def plain(source: str) -> str:
     return "\n".join(line.rstrip().expandtabs(4) for line in source.splitlines() if line.strip())
 
 
-def stub(source: str) -> str:
-    """A teacher's cell as it is handed out: without what lies between the marks of the solution."""
+def stub(source: str, put: str = "raise NotImplementedError()") -> str:
+    """A teacher's cell as it is handed out: ``put`` stands where the solution was marked."""
     lines, inside = [], False
     for line in source.splitlines():
         mark = line.strip()
         if mark == BEGIN:
             inside = True
-            lines.append(line[: len(line) - len(line.lstrip())] + "raise NotImplementedError()")
+            lines.append(line[: len(line) - len(line.lstrip())] + put)
         elif mark == END:
             inside = False
         elif not inside:
             lines.append(line)
     return "\n".join(lines)
+
+
+def untouched(text: str, original: str) -> bool:
+    """Whether a free text is what was handed out, or nothing."""
+    return plain(text) in ("", ASKING, plain(stub(original, ASKING)))
 
 
 def with_student(source: str, student: str) -> str:

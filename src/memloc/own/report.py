@@ -54,11 +54,20 @@ def report(found: Localised) -> str:
         rows = [(r["technique"], r["event"].replace("_", " "), _number(r["value"])) for r in events.to_dict("records")]
         parts.append(_section("Events", table(("technique", "what", "layer or position"), rows, "At which layer.")))
     parts.append(_section("From what", _origin(facts)))
-    body = "\n".join(part for part in parts if part)
+    return page(title, "\n".join(part for part in parts if part))
+
+
+def page(title: str, body: str, style: str = "") -> str:
+    """A whole HTML page of its own.
+
+    Args:
+        body: HTML.
+        style: CSS beside the pages' common one.
+    """
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}{style}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n"
         "</body>\n</html>\n"
     )
 
