@@ -19,7 +19,7 @@ from memloc.classroom import catalogue, inside
 from memloc.classroom.assignment import Assignment
 from memloc.classroom.checks import Ask, Lost
 
-NAMES = ("noise", "swapping")
+NAMES = ("centroids",)
 FOLDER = catalogue.home()
 SECONDS = 10.0  # of one answer
 

@@ -150,17 +150,19 @@ def run_cells(shell: Any, cells: list[dict[str, str]], seconds: float) -> list[d
     errors: list[dict[str, str] | None] = []
     end = time.monotonic() + seconds
     for cell in cells:
-        limit = (end - time.monotonic()) / 2
+        limit, told = (end - time.monotonic()) / 2, None
         try:
             with timed(limit):
                 result = shell.run_cell(cell["source"])
-            error = result.error_before_exec or result.error_in_exec
+                error = result.error_before_exec or result.error_in_exec
+                if isinstance(error, OutOfTime):
+                    raise error
+                told = None if error is None else {"name": type(error).__name__, "text": last_line(error)}
+        except OutOfTime:
+            told = {"name": "OutOfTime", "text": f"the cell took longer than {limit:.0f} seconds"}
         except BaseException as raised:
-            error = raised
-        if isinstance(error, OutOfTime):
-            errors.append({"name": "OutOfTime", "text": f"the cell took longer than {limit:.0f} seconds"})
-        else:
-            errors.append(None if error is None else {"name": type(error).__name__, "text": last_line(error)})
+            told = {"name": type(raised).__name__, "text": ""}
+        errors.append(told)
     return errors
 
 
@@ -168,7 +170,7 @@ def last_line(error: BaseException) -> str:
     """The end of an error's text, whatever the error does when it is asked."""
     try:
         return (str(error).strip().splitlines() or [""])[-1][:MESSAGE]
-    except BaseException:
+    except Exception:
         return ""
 
 

@@ -274,7 +274,9 @@ def _parsed(line: bytes) -> dict[str, Any]:
 def _error(told: object) -> dict[str, str] | None:
     if not isinstance(told, dict):
         return None
-    return {key: str(told.get(key, ""))[:300] for key in ("name", "text")}
+    shown = {key: str(told.get(key, ""))[:300] for key in ("name", "text")}
+    # whatever would steer a terminal, and half characters that no file can hold
+    return {key: "".join(c if c.isprintable() else " " for c in text) for key, text in shown.items()}
 
 
 def cannot_confine(reason: str) -> MemlocError:

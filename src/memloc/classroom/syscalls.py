@@ -2,7 +2,9 @@
 
 The namespaces of :mod:`memloc.classroom.confine` leave nothing to mount or to reach. What is refused here is the rest
 that could hurt: memory that no limit counts (``memfd_create``, System V shared memory), namespaces within namespaces,
-looking into other processes, and the parts of the kernel in which most holes were found (``bpf``, ``io_uring``).
+looking into other processes, and the parts of the kernel in which most holes were found (``bpf``, ``io_uring``). A new
+session is refused because the kernel divides processor time between sessions: a jail stays one of them, and a
+submission that keeps many processes busy takes no more of it than its neighbour.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "shmget": (29, 194),
     "msgget": (68, 186),
     "ptrace": (101, 117),
+    "setsid": (112, 157),
     "modify_ldt": (154, None),
     "pivot_root": (155, 41),
     "chroot": (161, 51),
