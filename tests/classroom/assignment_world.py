@@ -19,7 +19,7 @@ from memloc.classroom import catalogue, inside
 from memloc.classroom.assignment import Assignment
 from memloc.classroom.checks import Ask, Lost
 
-NAMES = ("centroids",)
+NAMES = ("centroids", "control", "gradients", "noise", "swapping")
 FOLDER = catalogue.home()
 SECONDS = 10.0  # of one answer
 
