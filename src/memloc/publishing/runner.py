@@ -87,7 +87,8 @@ def execute_chapters(
     chapters.check_parameters(found, {name: value for name, value in given.items() if name != "profile"})
     out.mkdir(parents=True, exist_ok=True)
 
-    package = chapters.package_digest(root / "results")  # chapters show released runs too
+    # chapters show released runs and the assignments too
+    package = chapters.package_digest(root / "results", root / "notebooks" / "assignments")
     keys = {chapter.name: chapters.chapter_key(chapter, given, package, solutions) for chapter in found}
     runs: dict[str, ChapterRun] = {}
     todo: list[Job] = []
