@@ -90,7 +90,7 @@ PROBES = (
         "no such service",
         ("ConnectionRefusedError",),
     ),
-    Probe("become root", "import os; os.setuid(0)", "not permitted", NO),
+    Probe("become root", "import os; os.setuid(0)", "not permitted", (*NO, "Invalid argument")),
     Probe(
         "become root by su", "import subprocess; subprocess.run(['su', '-c', 'id'], check=True)", "fails", ("Error",)
     ),
@@ -114,7 +114,8 @@ PROBES = (
     Probe("end the grader", "import os; os.kill({grader}, 9)", "there is no such process", ("ProcessLookupError",)),
     Probe(
         "end everything",
-        "import os; os.kill(1, 9); os.kill(os.getppid(), 9); os.kill(-1, 9)",
+        "import os\nfor pid in (1, os.getppid(), -1):\n    try:\n        os.kill(pid, 9)\n"
+        "    except OSError as error:\n        met = error\nraise met",
         "nothing but its own can be reached",
         ("ProcessLookupError", "PermissionError", "nothing happened"),
     ),

@@ -11,7 +11,6 @@ submission made up itself are ever part of a message, so that it cannot tell its
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import json
 import os
@@ -31,23 +30,14 @@ from typing import Any
 from memloc.classroom import watching
 from memloc.classroom.assignment import Limits
 from memloc.classroom.checks import Lost, Plain
-from memloc.classroom.inside import decode, encode
+from memloc.classroom.inside import encode
 from memloc.classroom.plan import plan
+from memloc.classroom.words import ANSWER_BYTES, STOPPED, cannot_confine, error_of, judged, parsed
 from memloc.errors import MemlocError
 
-ANSWER_BYTES = 4 * 2**20
 FLOOD = 64  # times the output that is allowed: it is not dropped any more but ends the process
 PAUSE = 0.05
-ERRORS = {n for n, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
-TYPES = {"bytes", "complex", "function", "generator", "map", "module", "range", "set", "type", "zip", "object"}
-
-STOPPED = {
-    "time": "it ran longer than {limits.seconds:.0f} seconds",
-    "memory": "it used more than {limits.memory_mb} MB of memory",
-    "output": "it printed without end",
-    "processes": "it started more than {limits.processes} processes",
-    "ended": "its process ended by itself",
-}
+START = 60.0  # seconds in which Python and IPython must have started
 
 
 class Ended(Exception):
@@ -74,7 +64,7 @@ class Jail:
         self.seconds = self.peak_mb = 0.0
         self.printed = 0
         self.forged = False
-        self._pending = b""
+        self._pending = self._first_words = b""
         self._over = threading.Event()
 
     def __enter__(self) -> Jail:
@@ -91,6 +81,16 @@ class Jail:
             raise
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
+        try:
+            self._receive(time.monotonic() + START)  # ready; no submission's code has run yet
+        except (Ended, OSError):
+            self.__exit__(None, None, None)
+            said = self._first_words.decode(errors="replace").strip()
+            raise MemlocError(
+                "starting a submission's process",
+                said[-300:] or self.why(),
+                "a Python environment with IPython and numpy that the user nobody may read, if run as root",
+            ) from None
         return self
 
     def _start(self) -> None:
@@ -139,7 +139,7 @@ class Jail:
             told = None
         if not isinstance(told, list) or len(told) != len(cells):
             told = [None] * len(cells)
-        return [_error(one) for one in told]
+        return [error_of(one) for one in told]
 
     def ask(self, code: str, /, **values: Plain) -> Plain:
         """What an expression gives beside the submission's code (``checks.Ask``)."""
@@ -153,29 +153,11 @@ class Jail:
             told = self._exchange(asked, self.limits.answer_seconds + 2)
         except Ended:
             raise Lost(f"Your code could not be asked: {self.why()}.") from None
-        return self._judge(told)
+        return judged(told, self.limits)
 
     def why(self) -> str:
         """Why the process is gone, in words."""
         return STOPPED[self.stopped or "ended"].format(limits=self.limits)
-
-    def _judge(self, told: dict[str, Any]) -> Plain:
-        if "value" in told:
-            try:
-                return decode(told["value"])
-            except (ValueError, RecursionError, MemoryError):
-                raise Lost("Your code gave something that is not plain data.") from None
-        if told.get("late"):
-            raise Lost(f"Your code took longer than {self.limits.answer_seconds:.0f} seconds.")
-        if told.get("large"):
-            raise Lost(f"Your code gave more than {ANSWER_BYTES // 2**20} MB.")
-        if "type" in told:
-            known = f" (a {told['type']})" if told["type"] in TYPES else ""
-            raise Lost(f"Your code gave something that is not plain data{known}.")
-        if told.get("error") == "NotImplementedError":
-            raise Lost("This is not written yet (NotImplementedError).")
-        name = told.get("error")
-        raise Lost(f"Your code stopped with {name}." if name in ERRORS else "Your code stopped with an error.")
 
     def _exchange(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Send a line and wait for the line that answers it."""
@@ -184,7 +166,7 @@ class Jail:
         try:
             self._send(json.dumps({**message, "token": token}).encode() + b"\n", start + limit)
             while True:
-                told = _parsed(self._receive(start + limit))
+                told = parsed(self._receive(start + limit))
                 if told.get("token") == token:
                     return told
                 self.forged = True
@@ -222,6 +204,7 @@ class Jail:
                 with contextlib.suppress(BlockingIOError):
                     more = os.read(self._output, 1 << 20)
                     self.printed += len(more)
+                    self._first_words = (self._first_words + more)[:4000]
                     output = bool(more)
                 time.sleep(PAUSE / 10)
             elif not output:
@@ -261,31 +244,3 @@ class Jail:
         for descriptor in self._ours:
             os.close(descriptor)
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _parsed(line: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(line)
-    except (ValueError, RecursionError, MemoryError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _error(told: object) -> dict[str, str] | None:
-    if not isinstance(told, dict):
-        return None
-    shown = {key: str(told.get(key, ""))[:300] for key in ("name", "text")}
-    # whatever would steer a terminal, and half characters that no file can hold
-    return {key: "".join(c if c.isprintable() else " " for c in text) for key, text in shown.items()}
-
-
-def cannot_confine(reason: str) -> MemlocError:
-    """The error of a machine on which a submission cannot be locked in."""
-    return MemlocError(
-        "confining a submission",
-        reason,
-        "Linux (x86_64 or aarch64) where this user may make namespaces: run as root, or allow user namespaces "
-        "(sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, "
-        "kernel.apparmor_restrict_unprivileged_userns=0), in a container with --privileged; without any of these, "
-        "confine=False, only for submissions that you trust as your own code",
-    )

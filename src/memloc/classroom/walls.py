@@ -88,6 +88,30 @@ def build_root(plan: dict[str, Any]) -> None:
     root = plan["root"]
     call("mount", "none", "/", None, RECURSIVE | PRIVATE, None)
     call("mount", "tmpfs", root, "tmpfs", NOSUID | NODEV, "size=4m,mode=755")
+    # first, because Python itself may lie in /tmp and has to show in the new one
+    for name in ("box", "tmp", "proc"):
+        os.makedirs(f"{root}/{name}")
+    call("mount", "tmpfs", root + "/box", "tmpfs", NOSUID | NODEV, f"size={plan['box_bytes']},nr_inodes=4096,mode=755")
+    owner = (NOBODY, NOBODY) if os.getuid() == 0 else (os.getuid(), os.getgid())
+    copy_files({**plan, "work": root + plan["work"]}, *owner)
+    os.mkdir(root + "/box/tmp")
+    os.chmod(root + "/box/tmp", 0o1777)
+    call("mount", root + "/box/tmp", root + "/tmp", None, BIND, None)
+    show(plan)
+    # where a container hides parts of /proc, a new one is not allowed; the jail then has none
+    with contextlib.suppress(Failed):
+        call("mount", "proc", root + "/proc", "proc", NOSUID | NODEV, None)
+    call("mount", None, root, None, REMOUNT | BIND | READ_ONLY | NOSUID | NODEV, None)
+    os.chdir(root)
+    call("syscall", plan["pivot_root"], b".", b".")
+    call("umount2", ".", DETACH)
+    os.chdir("/")
+    socket.sethostname("classroom")
+
+
+def show(plan: dict[str, Any]) -> None:
+    """What of this machine is seen, and what is not although it lies within."""
+    root = plan["root"]
     for source, target in plan["binds"]:
         place(source, root + target)
         call("mount", source, root + target, None, BIND | RECURSIVE, None)
@@ -100,24 +124,6 @@ def build_root(plan: dict[str, Any]) -> None:
         write(root + path, text)
     for path in plan["hidden"]:
         hide(root, path)
-    os.makedirs(root + "/box")
-    call("mount", "tmpfs", root + "/box", "tmpfs", NOSUID | NODEV, f"size={plan['box_bytes']},nr_inodes=4096,mode=755")
-    owner = (NOBODY, NOBODY) if os.getuid() == 0 else (os.getuid(), os.getgid())
-    copy_files({**plan, "work": root + plan["work"]}, *owner)
-    for name in ("tmp", "proc"):
-        os.makedirs(f"{root}/{name}", exist_ok=True)
-    os.mkdir(root + "/box/tmp")
-    os.chmod(root + "/box/tmp", 0o1777)
-    call("mount", root + "/box/tmp", root + "/tmp", None, BIND, None)
-    # where a container hides parts of /proc, a new one is not allowed; the jail then has none
-    with contextlib.suppress(Failed):
-        call("mount", "proc", root + "/proc", "proc", NOSUID | NODEV, None)
-    call("mount", None, root, None, REMOUNT | BIND | READ_ONLY | NOSUID | NODEV, None)
-    os.chdir(root)
-    call("syscall", plan["pivot_root"], b".", b".")
-    call("umount2", ".", DETACH)
-    os.chdir("/")
-    socket.sethostname("classroom")
 
 
 def place(source: str, target: str) -> None:
