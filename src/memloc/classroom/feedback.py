@@ -40,7 +40,7 @@ def feedback(result: Result, title: str, parts: Mapping[str, str] | None = None)
     heading = f"{title}: {result.student}"
     open_points = sum(part.of for part in result.by_hand if part.points is None)
     pending = f" ({number(open_points)} of them are still to be marked by hand)" if open_points else ""
-    told = STATUS.get(result.status, "").format(reason=result.reason)
+    told = status_text(result)
     body = [
         f"<h1>{escape(heading)}</h1>",
         f'<p class="sum">{number(result.points)} of {number(result.of)} points{escape(pending)}</p>',
@@ -61,6 +61,11 @@ def write_all(results: Iterable[Result], title: str, out: Path) -> list[Path]:
         paths.append(out / "feedback" / f"{result.student}.html")
         write_text_whole(paths[-1], feedback(result, title))
     return paths
+
+
+def status_text(result: Result) -> str:
+    """What became of a submission as a whole; empty if it was simply graded."""
+    return STATUS.get(result.status, "").format(reason=result.reason)
 
 
 def flag_text(flag: str) -> str:

@@ -22,7 +22,7 @@ from memloc.classroom.checks import Ask, Check, Lost
 from memloc.classroom.jail import Jail
 from memloc.classroom.keeping import keep, kept
 from memloc.classroom.originals import differences, parts, seen, to_run
-from memloc.classroom.results import Mark, Part, Result, Visible
+from memloc.classroom.results import Mark, Result, Visible
 from memloc.classroom.submissions import Submission
 from memloc.errors import MemlocError
 
@@ -86,11 +86,7 @@ def without_run(assignment: Assignment, submission: Submission, status: str | No
             for cell in cells_of(assignment.notebook)
             if cell.visible_check
         ),
-        by_hand=tuple(
-            # nothing that a person could mark; after a failure of the grader there may be
-            Part(part.name, part.of, part.text, None if part.text else 0.0)
-            for part in parts(assignment, submission.cells)
-        ),
+        by_hand=parts(assignment, submission.cells),
         flags=submission.flags,
         note=note,
         late=submission.late,

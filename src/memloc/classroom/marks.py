@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from memloc.classroom.feedback import flag_text, number
+from memloc.classroom.feedback import flag_text, number, status_text
 from memloc.classroom.results import Result
 from memloc.errors import MemlocError, unknown_name
 from memloc.publishing.chapters import write_text_whole
@@ -136,9 +136,10 @@ def moodle(results: Sequence[Result], title: str) -> str:
 
 def told(result: Result) -> str:
     """A student's feedback in one text: what was lost and why, and what was out of order."""
+    state = [text] if (text := status_text(result)) else []
     lost = [f"{m.title} ({number(m.points)} of {number(m.of)}): {m.message}" for m in result.marks if m.message]
     waiting = ["Parts marked by hand are still open."] if result.pending else []
-    return "\n".join([*lost, *waiting, *(flag_text(flag) for flag in result.flags)]) or "All checks passed."
+    return "\n".join([*state, *lost, *waiting, *(flag_text(flag) for flag in result.flags)]) or "All checks passed."
 
 
 def write_all(results: Sequence[Result], title: str, out: Path) -> list[Path]:

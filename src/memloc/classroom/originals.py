@@ -68,7 +68,7 @@ def seen(
 
 
 def parts(assignment: Assignment, cells: Sequence[Cell]) -> tuple[Part, ...]:
-    """What a person has to mark: the student's text, empty where it is what was handed out."""
+    """What a person has to mark: the student's text. What is as it was handed out is empty and has no points."""
     originals = {cell.name: cell.source for cell in cells_of(assignment.notebook)}
     texts: dict[str, str] = {}
     for cell in cells:
@@ -76,5 +76,6 @@ def parts(assignment: Assignment, cells: Sequence[Cell]) -> tuple[Part, ...]:
     found = []
     for name, points in assignment.by_hand.items():
         text = texts.get(name, "")
-        found.append(Part(name, float(points), "" if untouched(text, originals.get(name, "")) else text[:TEXT]))
+        nothing = untouched(text, originals.get(name, ""))
+        found.append(Part(name, float(points), "" if nothing else text[:TEXT], 0.0 if nothing else None))
     return tuple(found)

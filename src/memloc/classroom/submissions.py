@@ -82,8 +82,8 @@ def find(
     """Every student's submission, by id; of a roster also those who handed in nothing.
 
     Args:
-        roster: ids; None if whoever handed in is a student. It tells ``ada_l_noise.ipynb`` of ``ada_l`` from that of
-            ``ada``; without one an id ends at the first ``_`` of a file's name.
+        roster: ids; None if whoever handed in is a student. It tells ``ada_l_final.ipynb`` of ``ada_l`` from that of
+            ``ada``; without one an id ends before ``_ASSIGNMENT`` in a file's name, or else at the first ``_``.
         due: what comes later is flagged; a time without zone is this machine's.
     """
     limit = int(assignment.limits.notebook_mb * 2**20)
