@@ -2,6 +2,8 @@
 #
 #   PROFILE=mini     what the book runs (memloc profiles lists them)
 #   WORKERS=2        chapters executed, and test processes, at a time
+#   SUBMISSIONS=dir  what was handed in, for `make grade`, with ASSIGNMENT=name, and OUT=, ROSTER=, DUE=, MARKS= if wanted
+#   ASSIGNMENTS=dir  assignments of your own instead of the project's
 #   SOLUTIONS=fold   solutions of exercises: fold, show or withhold
 #   EXTRAS=dev       extras to install, separated by commas
 #   PYTHON=...       a Python 3.11, if the search below finds none
@@ -16,6 +18,13 @@ TORCH_INDEX ?=
 PYTEST_ARGS ?=
 PORT ?= 8000
 SOLUTIONS ?= fold
+SUBMISSIONS ?=
+ASSIGNMENT ?=
+ASSIGNMENTS ?=
+ROSTER ?=
+DUE ?=
+MARKS ?=
+OUT ?=
 
 # A name on the PATH may be a shim for a version that is not installed, so each candidate is asked.
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
@@ -25,13 +34,15 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 BIN := $(VENV)/bin
 TIMED := scripts/timed.sh
 
-.PHONY: help setup book test lint format typecheck serve lock clean
+.PHONY: help setup book assignments grade test lint format typecheck serve lock clean
 .NOTPARALLEL:
 
 help:
 	@echo "make setup      environment in $(VENV), from requirements.lock"
 	@echo "make book       run the chapters (PROFILE=$(PROFILE)) and build the HTML"
 	@echo "make serve      show the built book on http://localhost:$(PORT)"
+	@echo "make assignments  a course to hand out, in _build/classroom (OUT=)"
+	@echo "make grade      SUBMISSIONS=dir ASSIGNMENT=name: marks and feedback, in _build/grades/NAME (OUT=)"
 	@echo "make test       all tests (PYTEST_ARGS='-k swapping' for some)"
 	@echo "make lint       ruff: rules and format;  make format applies them"
 	@echo "make typecheck  mypy"
@@ -50,6 +61,18 @@ book:
 	@$(TIMED) "chapters ($(PROFILE))" $(BIN)/memloc book execute --profile "$(PROFILE)" --workers "$(WORKERS)" \
 		--solutions "$(SOLUTIONS)"
 	@$(TIMED) html $(BIN)/memloc book build
+
+assignments: setup
+	@$(BIN)/memloc classroom make --out "$(or $(OUT),_build/classroom)" \
+		$(if $(ASSIGNMENTS),--assignments "$(ASSIGNMENTS)")
+
+grade: setup
+	@$(if $(and $(SUBMISSIONS),$(ASSIGNMENT)),,echo "grade: say what and whose:" \
+		"make grade SUBMISSIONS=dir ASSIGNMENT=name" >&2; exit 2;) \
+	OMP_NUM_THREADS=1 $(BIN)/memloc classroom grade "$(SUBMISSIONS)" --assignment "$(ASSIGNMENT)" \
+		--out "$(or $(OUT),_build/grades/$(ASSIGNMENT))" --workers "$(WORKERS)" \
+		$(if $(ROSTER),--roster "$(ROSTER)") $(if $(DUE),--due "$(DUE)") $(if $(MARKS),--marks "$(MARKS)") \
+		$(if $(ASSIGNMENTS),--assignments "$(ASSIGNMENTS)")
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)

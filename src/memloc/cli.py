@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from memloc import __version__
+from memloc.classroom.command import add_parser as add_classroom
 from memloc.errors import MemlocError
 from memloc.options import experiment_of, names, with_profile
 from memloc.own.command import add_commands
@@ -80,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_commands(commands)
     add_benchmark(commands)
+    add_classroom(commands)
 
     book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
     execute = with_profile(book.add_parser("execute", help="execute the chapters that changed"))

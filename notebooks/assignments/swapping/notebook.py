@@ -228,8 +228,8 @@ def attainable_range(num_layers):
 kit.expect("twelve layers", np.round(attainable_range(12), 2), [4.29, 8.71])
 
 # %% nbgrader={"grade_id": "own_result"}
-weights = layer_weights(memorisation_error(windows, noisy_accuracy, kit.LAYERS))
 low, high = attainable_range(kit.LAYERS)
+weights = layer_weights(memorisation_error(windows, noisy_accuracy, kit.LAYERS))
 print(f"M-CoG {centre_of_gravity(weights):.2f}, on a range from {low:.2f} to {high:.2f}")
 single = memorisation_error(windows, noisy_accuracy, kit.LAYERS)[0]
 kit.plot_layers({"all windows": weights, "one layer at a time": single}, "Layer weights", "weight")

@@ -62,10 +62,16 @@ def home(folder: Path | None = None) -> Path:
     Raises:
         MemlocError: if it is not there.
     """
-    found = (folder or project_root() / "notebooks" / "assignments").resolve()
+    found = folder.resolve() if folder else _of_project("notebooks", "assignments")
     if not found.is_dir():
         raise MemlocError("folder of assignments", str(found), f"a folder with one folder ({SOURCE}) an assignment")
     return found
+
+
+def _of_project(*parts: str) -> Path:
+    """A folder of the project around us; a book that is built elsewhere has none and shows the clone's."""
+    here = project_root().joinpath(*parts)
+    return here if here.is_dir() else Path(__file__).resolve().parents[3].joinpath(*parts)
 
 
 def names(folder: Path | None = None) -> list[str]:
@@ -162,7 +168,7 @@ def _csv(name: str, entry: Any, place: Path) -> bytes:
     if not isinstance(entry, dict) or not {"source", "columns"} <= entry.keys():
         raise MemlocError(f"table {name}", entry, "source, columns and, if not all rows are wanted, where")
     table = from_mapping(Table, entry, f"table {name}")
-    own, ours = place / table.source, project_root() / "results" / table.source
+    own, ours = place / table.source, _of_project("results") / table.source
     try:
         frame = pd.read_parquet(own if own.is_file() else ours)
     except (OSError, ValueError) as error:
