@@ -54,9 +54,9 @@ def grades(results: Sequence[Result]) -> str:
 
 
 def to_mark(results: Sequence[Result]) -> str:
-    """The table that a person fills in: one row for each part, its points empty until then."""
+    """The table that a person fills in: a row for each part in which something was written, its points empty."""
     rows: list[Sequence[object]] = [(*HAND_COLUMNS, "of", "text")]
-    rows += [(r.student, r.assignment, p.name, p.points, p.of, p.text) for r in results for p in r.by_hand]
+    rows += [(r.student, r.assignment, p.name, p.points, p.of, p.text) for r in results for p in r.by_hand if p.text]
     return csv_text(rows)
 
 
