@@ -148,18 +148,21 @@ def fast_layer(mine: Variant) -> int:
     return mine.seed // 7 % LAYERS + 1
 
 
-def trained(mine: Variant, data: Data) -> dict[str, Model]:
+def trained(mine: Variant, data: Data, *which: str) -> dict[str, Model]:
     """Your models of six layers, all from one start that had read the true labels for a while.
 
-    Returns:
-        ``perturbed`` went on with the given labels until it knew most of them, wrong ones too; ``normal`` went on
-        with the true labels; ``frozen`` got the given labels, but only its head was allowed to change.
+    Args:
+        which: ``perturbed`` went on with the given labels until it knew most of them, wrong ones too; ``normal`` went
+            on with the true labels; ``frozen`` got the given labels, but only its head was allowed to change.
     """
     start = train(model(mine.seed, LAYERS, classes=data.classes), data.ids, data.labels, steps=25)
+    labels = {"perturbed": data.given, "normal": data.labels, "frozen": data.given}
+    head = ("head.weight", "head.bias")
     return {
-        "perturbed": train(start, data.ids, data.given, steps=80, fast=fast_layer(mine)),
-        "normal": train(start, data.ids, data.labels, steps=80, fast=fast_layer(mine)),
-        "frozen": train(start, data.ids, data.given, steps=80, only=("head.weight", "head.bias")),
+        name: train(start, data.ids, labels[name], steps=80, only=head)
+        if name == "frozen"
+        else train(start, data.ids, labels[name], steps=80, fast=fast_layer(mine))
+        for name in which
     }
 
 

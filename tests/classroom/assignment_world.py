@@ -118,3 +118,22 @@ def marks(name: str, replaced: Mapping[str, str], folder: Path, student: str = "
     np.random.seed(0)  # as in a new process
     with beside(one, folder):
         return lost(one, ask_of(cells_of(one, student, replaced)), student)
+
+
+def own_folder(root: Path) -> Path:
+    """A teacher's folder with one small assignment and no kit of its own."""
+    folder = root / "mine"
+    (folder / "adding").mkdir(parents=True)
+    (folder / "adding" / "assignment.yml").write_text("title: Adding\nteaches: To add.\nminutes: 5\n")
+    (folder / "adding" / "notebook.py").write_text(
+        '# %% nbgrader={"grade_id": "student", "locked": false}\nSTUDENT = "your-id"\n\n'
+        '# %% nbgrader={"grade_id": "add", "solution": true}\ndef add(a, b):\n'
+        "    ### BEGIN SOLUTION\n    return a + b\n    ### END SOLUTION\n"
+    )
+    (folder / "adding" / "checks.py").write_text(
+        "import kit\nfrom memloc.classroom.checks import check, require\n\n"
+        '@check("Sums", part="add", points=1)\ndef sums(ask, variant):\n'
+        '    require(ask("add(2, 3)") == 5 and kit.LAYERS == 6, "Not a sum.")\n'
+    )
+    (folder / "adding" / "rubric.md").write_text("# Rubric\n")
+    return folder

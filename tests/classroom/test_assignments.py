@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from nbformat import NotebookNode
-from tests.classroom.assignment_world import FOLDER, NAMES, assignment
+from tests.classroom.assignment_world import FOLDER, NAMES, assignment, own_folder
 
 from memloc.classroom import catalogue
+from memloc.classroom.cells import STUDENT
 from memloc.classroom.making import student_version
 from memloc.errors import MemlocError
 
@@ -37,7 +38,7 @@ def run(name: str, notebook: NotebookNode, folder: Path, student: str = "ann") -
     cells = []
     for place, cell in enumerate(notebook.cells):
         told = cell.metadata.get("nbgrader", {"grade_id": f"cell {place}"})
-        source = f"STUDENT = {student!r}" if told["grade_id"] == catalogue.STUDENT else cell.source
+        source = f"STUDENT = {student!r}" if told["grade_id"] == STUDENT else cell.source
         cells += [(told["grade_id"], source)] if cell.cell_type == "code" else []
     for file, content in assignment(name).files.items():
         (folder / file).write_bytes(content)
@@ -131,25 +132,6 @@ def test_tables_hold_numbers_of_released_runs_and_little_else() -> None:
     forgetting = assignment("control").files["forgetting.csv"].decode().splitlines()
     assert len(forgetting) == 1 + 2 * 2 * 3 * 6
     assert {line.split(",")[3] for line in forgetting[1:]} == set("123456")
-
-
-def own_folder(root: Path) -> Path:
-    """A teacher's folder with one small assignment and no kit of its own."""
-    folder = root / "mine"
-    (folder / "adding").mkdir(parents=True)
-    (folder / "adding" / "assignment.yml").write_text("title: Adding\nteaches: To add.\nminutes: 5\n")
-    (folder / "adding" / "notebook.py").write_text(
-        '# %% nbgrader={"grade_id": "student", "locked": false}\nSTUDENT = "your-id"\n\n'
-        '# %% nbgrader={"grade_id": "add", "solution": true}\ndef add(a, b):\n'
-        "    ### BEGIN SOLUTION\n    return a + b\n    ### END SOLUTION\n"
-    )
-    (folder / "adding" / "checks.py").write_text(
-        "import kit\nfrom memloc.classroom.checks import check, require\n\n"
-        '@check("Sums", part="add", points=1)\ndef sums(ask, variant):\n'
-        '    require(ask("add(2, 3)") == 5 and kit.LAYERS == 6, "Not a sum.")\n'
-    )
-    (folder / "adding" / "rubric.md").write_text("# Rubric\n")
-    return folder
 
 
 def test_a_teachers_own_folder_works_and_uses_our_kit(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ kit.expect("by hand", initiation([0.7, 0.3, 0.6, 0.2], [0.4, 0.5, 0.5, 0.6]), 4)
 
 # %% nbgrader={"grade_id": "own_result"}
 initiation([0.0], [1.0])  # before a few seconds of training: is everything there?
-model = kit.trained(mine, data)["perturbed"]
+model = kit.trained(mine, data, "perturbed")["perturbed"]
 layers = kit.states(model, data.ids)[1:]
 what = (data.labels, data.given, data.noisy, data.classes)
 curve = [float(noisy_positions(states, *what).mean()) for states in layers]

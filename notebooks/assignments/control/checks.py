@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -135,10 +134,9 @@ def constant(ask: Ask, variant: Any) -> None:
         require(same(got, expected), "The score of the best constant answer is not right.")
 
 
-def exact(scores: np.ndarray, statistic: Callable[..., Any] = np.mean) -> np.ndarray:
+def exact(scores: np.ndarray) -> np.ndarray:
     """The interval from very many draws of our own."""
-    rng = np.random.default_rng(0)
-    means = [statistic(rng.choice(scores, size=len(scores))) for _ in range(20_000)]
+    means = np.random.default_rng(0).choice(scores, size=(20_000, len(scores))).mean(axis=1)
     return np.percentile(means, [2.5, 97.5])
 
 

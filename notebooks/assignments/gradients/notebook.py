@@ -199,7 +199,7 @@ kit.expect("by hand", layer_weights([4.0, 6.0], [1.0, 3.0]), [2 / 3, 1 / 3])
 
 # %% nbgrader={"grade_id": "own_result"}
 weights = layer_weights([1.0], [1.0])  # before a few seconds of training: is everything there?
-models = kit.trained(mine, data)
+models = kit.trained(mine, data, "perturbed", "frozen")
 norms = {
     name: forgetting(models[name], data.ids, data.given, data.noisy, mine.seed) for name in ("perturbed", "frozen")
 }

@@ -124,7 +124,7 @@ kit.expect("twelve layers have 78 windows", len(all_windows(12)), 78)
 
 # %% nbgrader={"grade_id": "own_windows"}
 windows = all_windows(kit.LAYERS)
-models = kit.trained(mine, data)
+models = kit.trained(mine, data, "perturbed", "normal")
 for name in ("perturbed", "normal"):
     print(name, "gives back (noisy, clean):", accuracies(models[name], data.ids, data.given, data.noisy))
 swapped = [

@@ -23,6 +23,7 @@ import yaml
 from nbformat import NotebookNode
 
 from memloc.classroom.assignment import Assignment, Limits
+from memloc.classroom.cells import STUDENT
 from memloc.classroom.checks import checks_of
 from memloc.config import from_mapping
 from memloc.errors import MemlocError, unknown_name
@@ -30,7 +31,6 @@ from memloc.publishing import project_root
 from memloc.publishing.chapters import read_source
 
 SOURCE, CHECKS, FACTS, RUBRIC, KIT = "notebook.py", "checks.py", "assignment.yml", "rubric.md", "kit.py"
-STUDENT = "student"  # grade_id of the cell a student writes the id into
 
 _importing = threading.Lock()
 
