@@ -122,3 +122,11 @@ def needs_jail() -> None:
     """Skip, visibly, where nothing can be confined."""
     if reason_not_to_confine():
         pytest.skip(reason_not_to_confine())
+
+
+def command_of(pid: int | str) -> str:
+    """A process's command line; empty when it has gone, or waits for nothing but being noticed."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.classroom.attacks import ATTACKS, PROBES, Attack, Probe
-from tests.classroom.grading_world import EXPECTED, LIMITS, SECRET, assignment, needs_jail, submission
+from tests.classroom.attacks import ATTACKS, Attack
+from tests.classroom.grading_world import EXPECTED, LIMITS, SECRET, assignment, command_of, needs_jail, submission
+from tests.classroom.probes import PROBES, Probe
 
 import memloc
 from memloc.classroom.assignment import Limits
@@ -115,14 +116,6 @@ def test_nothing_stays_behind(results: dict[str, Result]) -> None:
         left = [name for name in os.listdir("/proc") if name.isdigit() and MARKER in command_of(name)]
         time.sleep(0.05)
     assert left == []
-
-
-def command_of(pid: str) -> str:
-    """A process's command line; empty when it has gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def test_deep_and_strange_code_is_compared_without_harm(tmp_path: Path) -> None:

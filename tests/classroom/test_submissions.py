@@ -108,9 +108,7 @@ def test_a_roster_tells_who_is_missing_and_whose_a_name_is(tmp_path: Path, world
     assert (found["ada"].file, found["ada_l"].file) == ("ada_twice.ipynb", "ada_l_twice.ipynb")
     assert found["stranger"].flags == ("not in the roster",)
     assert len(found) == 4
-    put(tmp_path / "plain.csv", "ada\nbob\n")
-    assert read_roster(tmp_path / "plain.csv") == ["ada", "bob"]
-    put(tmp_path / "bad.csv", "student\n../x\n")
+    put(tmp_path / "bad.csv", "ada\n../x\n")
     with pytest.raises(MemlocError, match=r"\.\./x"):
         read_roster(tmp_path / "bad.csv")
 
@@ -234,8 +232,8 @@ def test_whatever_bytes_come_a_notebook_or_an_error_comes_of_them() -> None:
         except MemlocError:
             continue
         assert all(isinstance(cell.source, str) and isinstance(cell.name, str) for cell in cells)
-    strange = {"cells": [1, None, {"source": 5, "metadata": []}, {"source": ["a", 1], "metadata": {"nbgrader": [1]}}]}
-    assert [cell.source for cell in read(json.dumps(strange).encode())] == ["", "", "", "a"]
+    strange = {"cells": [1, {"source": 5, "metadata": []}, {"source": ["a", 1], "metadata": {"nbgrader": [1]}}]}
+    assert [cell.source for cell in read(json.dumps(strange).encode())] == ["", "", "a"]
     with pytest.raises(MemlocError, match="no list of cells"):
         read(b"[1]")
     odd = {"cells": [{"source": "\ud800", "metadata": {"nbgrader": {"points": float("nan"), "grade_id": ["x"]}}}]}

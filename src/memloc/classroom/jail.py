@@ -45,7 +45,7 @@ class Ended(Exception):
 
 
 class Jail:
-    """One confined process.
+    """One confined process. It dies with the thread that entered it.
 
     Args:
         files: what lies in its work folder at the start.
@@ -117,7 +117,9 @@ class Jail:
                 os.close(descriptor)
         for descriptor in (self._questions, self._output):
             os.set_blocking(descriptor, False)
-        reason = os.read(told, 1000).decode(errors="replace")  # ends when the interpreter of the submission starts
+        # it closes when the interpreter of the submission starts
+        started = select.select([told], [], [], START)[0]
+        reason = os.read(told, 1000).decode(errors="replace") if started else "its walls were not built in time"
         if reason or self._process.poll() is not None:
             self._end()
             raise (

@@ -32,7 +32,7 @@ def call(name: str, *arguments: Any) -> None:
     ]
     if getattr(libc, name)(*words) != 0:
         told = " ".join(a for a in arguments if isinstance(a, str))
-        raise Failed(f"{name} {told}: {os.strerror(ctypes.get_errno())}")
+        raise Failed(f"{f'{name} {told}'.strip()}: {os.strerror(ctypes.get_errno())}")
 
 
 def enter_namespaces() -> bool:
