@@ -118,7 +118,7 @@ PROBES = (
     Probe(
         "one large file",
         "import os\nfor i in range(99):\n    os.path.exists(f'/tmp/{{i}}') and os.remove(f'/tmp/{{i}}')\n"
-        "open('/tmp/large', 'wb').truncate(2**40)",
+        "open(os.path.join('/tmp', 'large'), 'wb').truncate(2**40)",
         "too large",
         ("File too large",),
     ),
