@@ -58,8 +58,9 @@ tabulate.show_table(tabulate_classroom.assignment_table())
 #
 # writes an nbgrader course to `_build/classroom`: `release` is for students, without solutions; `source` is yours,
 # with them; `teacher` holds rubrics and hidden checks. If you use nbgrader on a JupyterHub, this folder is your
-# course directory, and releasing and collecting work as always. If you do not, put the folders of `release` where
-# students find them.
+# course directory: releasing and collecting work as always (with the environment activated, since nbgrader calls other
+# programs). Marks then come from `make grade`, because the hidden checks are in no notebook. If you do not use
+# nbgrader, put the folders of `release` where students find them.
 #
 # Solutions of the book's own exercises are folded. `make book SOLUTIONS=withhold` builds a book without them, in
 # which they are in no file; `SOLUTIONS=show` opens them all. Solutions and hidden checks of this project can be read
