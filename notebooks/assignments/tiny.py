@@ -111,7 +111,7 @@ def train(
     ready = []
     for head, texts, targets, names in jobs:
         chosen = [parameters[name] for name in parameters if name in set(names)]
-        speed = 3e-3 if head == "head" else 6e-4  # the second task is there to move layers, not to push the first out
+        speed = 3e-3 if head == "head" else 2e-4  # the second task is there to move layers, not to push the first out
         optimiser = _optimiser(learner, chosen, fast, speed) if chosen else None
         ready.append((head, texts, torch.as_tensor(np.asarray(targets)), chosen, optimiser))
     for _ in range(steps):

@@ -27,8 +27,8 @@ def sentences(variant: Any, what: int, rows: int = 12) -> np.ndarray:
 def mixed_logits(first: int, second: int, start: int, length: int, ids: np.ndarray) -> np.ndarray:
     """What the right model says, by copying weights one by one."""
     mixed, source = kit.model(first, LAYERS), kit.model(second, LAYERS)
-    for number in range(start, start + length):
-        mixed.layers[number - 1].load_state_dict(source.layers[number - 1].state_dict())
+    for place in range(start - 1, start - 1 + length):
+        mixed.layers[place].load_state_dict(source.layers[place].state_dict())
     return kit.logits(mixed, ids)
 
 
