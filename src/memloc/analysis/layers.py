@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from memloc.errors import MemlocError
-
-Window = tuple[int, int]
+from memloc.windows import Window
 
 
 def lengths_of(windows: Sequence[Window]) -> tuple[int, ...]:

@@ -103,7 +103,7 @@ def study_summary() -> pd.DataFrame:
 def _metrics(found: Published[Any], value: Any) -> Iterator[Metric]:
     kind = (found.technique, found.metric)
     if kind == ("swapping", "mcog"):
-        from memloc.techniques.swapping import windows
+        from memloc.windows import windows
 
         bounds = attainable_range(windows(found.layers), found.layers)
         yield "mcog", None, float(value)

@@ -162,7 +162,7 @@ def _blurred(truth: tuple[float, ...]) -> float:
 
 def ideal_rows(truth: np.ndarray, technique: str = "swapping") -> pd.DataFrame:
     """The rows of swapping, or of retraining, if each window undid just the share of the place that lies in it."""
-    from memloc.techniques.swapping import windows
+    from memloc.windows import windows
 
     accuracy = [1 - float(truth[start - 1 : start - 1 + length].sum()) for start, length in windows(len(truth))]
     start, length = zip(*windows(len(truth)), strict=True)

@@ -184,7 +184,7 @@ def _bounds(swapping: Swapping, depth: int) -> tuple[float, float]:
         if len(place.weight.value) == depth:
             return place.bounds
     from memloc.analysis.layers import attainable_range
-    from memloc.techniques.swapping import windows
+    from memloc.windows import windows
 
     return attainable_range(windows(depth), depth)
 

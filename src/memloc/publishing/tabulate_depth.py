@@ -18,7 +18,7 @@ def depth(interval: Interval, bounds: tuple[float, float]) -> Interval:
 
 def study_depth(told: Published[float], task: str) -> tuple[float, float]:
     """The study's M-CoG of a task along its model's attainable range, and how exactly it is known."""
-    from memloc.techniques.swapping import windows
+    from memloc.windows import windows
 
     low, high = attainable_range(windows(told.layers), told.layers)
     return float(relative_depth(told.tasks[task], (low, high))), told.tolerance / (high - low)

@@ -20,15 +20,7 @@ from memloc.models.classifier import Classifier
 from memloc.techniques.base import Cell, Result, register_technique
 from memloc.techniques.layerwise import Recording, apply_layer, finish, only_token, record
 from memloc.training.batches import Encoded, token_batches
-
-Window = tuple[int, int]  # first layer (from 1) and number of layers
-
-
-def windows(num_layers: int, longest: int | None = None) -> list[Window]:
-    """All L (L + 1) / 2 contiguous windows, by first layer, then by length; or those of at most ``longest`` layers."""
-    longest = longest or num_layers
-    starts = range(1, num_layers + 1)
-    return [(start, length) for start in starts for length in range(1, min(longest, num_layers - start + 1) + 1)]
+from memloc.windows import Window, windows
 
 
 @register_technique
