@@ -48,5 +48,8 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert [run.error for run in runs] == [""]
     for name in chapters[1:]:
         (root / "book" / "chapters" / f"{name}.md").write_text(f"# {name}\n\nA stub.\n")
+    (root / "book" / "atlas").mkdir()
+    for name in (Path(name).name for name in named if name.startswith("book/atlas/")):
+        (root / "book" / "atlas" / f"{name}.md").write_text(f"# {name}\n\nA stub.\n")
     build.build_html(root)
     return root

@@ -22,7 +22,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, root / name)
     shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("chapters", "atlas", "assignments"))
-    for name in ("chapters", "solutions", "assignments"):
+    for name in ("chapters", "solutions", "assignments", "templates"):
         shutil.copytree(ROOT / "notebooks" / name, root / "notebooks" / name)
     (root / ".pytest_cache").mkdir()  # as after make test: a page that is none of the book's
     (root / ".pytest_cache" / "README.md").write_text("# A cache\n")

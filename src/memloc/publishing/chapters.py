@@ -25,6 +25,8 @@ from memloc.publishing.exercises import read_solutions, solutions_path
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
+CHAPTERS = "chapters"  # the folder of chapters, of the book and of their sources
+
 # A new version of one of these may change what a chapter's outputs look like.
 RENDERERS = (
     *("ipykernel", "itables", "jupytext", "matplotlib", "myst-nb"),
@@ -34,22 +36,44 @@ RENDERERS = (
 
 @dataclass(frozen=True)
 class Chapter:
-    """One source and the parameters it declares, with their defaults as written."""
+    """One source and the parameters it declares, with their defaults as written; or a page made from a template.
+
+    Attributes:
+        name: of the page: the source's file name without its ending, or a template's page (``publishing.atlas``).
+        path: the source.
+        declared: parameters to their defaults.
+        fixed: parameters that make a template this page; nobody else may set them.
+        words: what stands in a template for this page's own words (``read_source``).
+        folder: of the book, where its notebook lies.
+    """
 
     name: str
     path: Path
     declared: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    folder: str = CHAPTERS
+
+    @property
+    def free(self) -> set[str]:
+        """The parameters that a reader may set."""
+        return set(self.declared) - set(self.fixed)
 
     def accepted(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of the parameters that this chapter declares."""
-        return {name: value for name, value in parameters.items() if name in self.declared}
+        """Those of the parameters that this chapter declares, and its own."""
+        return {name: value for name, value in parameters.items() if name in self.free} | dict(self.fixed)
 
 
-def read_source(path: Path) -> NotebookNode:
+def read_source(path: Path, words: Mapping[str, str] | None = None) -> NotebookNode:
     """The source as a notebook without outputs, ready for a kernel.
 
     Cell ids are made from the name and the position: jupytext draws them at random, and an executed chapter should
     differ between two runs only where its results do.
+
+    Args:
+        path: a py:percent file.
+        words: replaced in every cell. Pages of one template would repeat its labels, and a book's labels are unique; so
+            they are made the page's own before it runs, in the notebook that is executed and in no file.
     """
     import jupytext
 
@@ -59,6 +83,8 @@ def read_source(path: Path) -> NotebookNode:
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for position, cell in enumerate(notebook.cells):
         cell["id"] = f"{path.stem[:50]}-{position}"
+        for word, own in (words or {}).items():
+            cell["source"] = cell["source"].replace(word, own)
     return notebook
 
 
@@ -95,7 +121,7 @@ def check_parameters(chapters: Iterable[Chapter], parameters: Mapping[str, Any])
     Raises:
         MemlocError: naming the nearest ones.
     """
-    known = {name for chapter in chapters for name in chapter.declared}
+    known = {name for chapter in chapters for name in chapter.free}
     for name in parameters:
         if name not in known:
             raise unknown_name("chapter parameter", name, known)
@@ -123,6 +149,7 @@ def chapter_key(chapter: Chapter, parameters: Mapping[str, Any], package: str, s
         "source": hashlib.sha256(chapter.path.read_bytes()).hexdigest(),
         "solutions": [solutions, read_solutions(solutions_path(chapter.path))],
         "parameters": chapter.accepted(parameters),
+        "words": dict(chapter.words),
         "package": package,
         "versions": renderer_versions(),
     }

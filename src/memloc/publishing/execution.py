@@ -7,7 +7,8 @@ import os
 import re
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Job:
     out: Path
     root: Path  # working directory of the kernel
     solutions: str = "fold"  # of exercises: folded, shown or kept back
+    words: Mapping[str, str] = field(default_factory=dict)  # of a page made from a template
 
     @property
     def target(self) -> Path:
@@ -77,7 +79,7 @@ def execute(job: Job) -> Outcome:
         transport = Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
         try:
             notebook = execute_notebook(
-                read_source(job.source),
+                read_source(job.source, job.words),
                 job.partial,
                 parameters=job.parameters,
                 kernel_name=KERNELSPEC["name"],

@@ -259,15 +259,20 @@ class Swapping(ByPlace):
     technique: str = "swapping"
 
 
-def read_swapping(study: AnyStudy, technique: str = "swapping") -> Swapping:
+def read_swapping(study: AnyStudy, technique: str = "swapping", status: pd.DataFrame | None = None) -> Swapping:
     """Swapping (or retraining) of every cell, localised; what the store of an experiment lacks is computed now.
 
     Cells are asked for from the last. The chapter on training goes from the first: two chapters that start together
     share the work, where two that go the same way would wait for one another.
+
+    Args:
+        study: the study.
+        technique: ``swapping`` or ``retraining``.
+        status: of the same cells, if it is known already (``read_training``).
     """
     numbers = study.numbers
     rows = [numbers.rows(cell, technique) for cell in reversed(numbers.cells())]
-    status = read_training(study, arms=()).status
+    status = read_training(study, arms=()).status if status is None else status
     outcomes: dict[Place, dict[int, pd.DataFrame]] = {}
     for task, model, seed in status.loc[status["memorised"], CELL].itertuples(index=False):
         of_cell = numbers.outcomes(CellId(task, model, seed), technique)

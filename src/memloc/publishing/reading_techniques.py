@@ -79,8 +79,13 @@ def asked_for(study: AnyStudy, technique: str) -> bool:
     return not isinstance(study, ReleasedStudy) or technique in study.profile.techniques
 
 
-def read_told(study: AnyStudy, technique: str) -> Told:
+def read_told(study: AnyStudy, technique: str, status: pd.DataFrame | None = None) -> Told:
     """The rows of a technique on every cell; what the store of an experiment lacks is computed now.
+
+    Args:
+        study: the study.
+        technique: its name.
+        status: of the same cells, if it is known already (``read_training``).
 
     Raises:
         MemlocError: if a released run does not have the technique.
@@ -89,7 +94,7 @@ def read_told(study: AnyStudy, technique: str) -> Told:
         raise MemlocError("technique of the released run", technique, list(study.profile.techniques))
     numbers = study.numbers
     rows = {cell: numbers.rows(cell, technique) for cell in reversed(numbers.cells())}
-    status = read_training(study, arms=()).status
+    status = read_training(study, arms=()).status if status is None else status
     places: dict[Place, list[pd.DataFrame]] = {}
     for task, model, seed in status.loc[status["memorised"], CELL].itertuples(index=False):
         places.setdefault((task, model), []).append(rows[CellId(task, model, seed)])

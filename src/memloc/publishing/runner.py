@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from memloc import provenance
-from memloc.errors import MemlocError
-from memloc.publishing import chapters, project_root, status
+from memloc.errors import MemlocError, unknown_name
+from memloc.publishing import atlas, chapters, project_root, status
 from memloc.publishing.execution import Job, Outcome, cells_done, execute, limit_threads
 from memloc.publishing.exercises import check_way
 
@@ -56,15 +56,16 @@ def execute_chapters(
     solutions: str = "fold",
     say: Callable[[str], None] = _say,
 ) -> list[ChapterRun]:
-    """Bring the executed chapters up to date and renew the status page.
+    """Bring the executed chapters and the pages of the atlas up to date and renew the status page.
 
     Args:
         profile: handed to each chapter that declares ``profile``.
         parameters: further parameters; each chapter gets those it declares.
-        out: folder for notebooks and records; default ``book/chapters`` of the project.
+        out: folder for notebooks and records of chapters; default ``book/chapters`` of the project. The atlas lies
+            beside it.
         workers: chapters at work at a time; the cores are divided among them.
-        names: only these chapters; default all.
-        sources: folder of the sources; default ``notebooks/chapters`` of the project.
+        names: only these chapters and pages; default all.
+        sources: folder of the sources; default ``notebooks/chapters`` of the project. Templates lie beside it.
         force: execute current chapters too.
         solutions: of exercises: ``fold``, ``show`` or ``withhold``.
         say: receives progress, a line at a time.
@@ -82,7 +83,8 @@ def execute_chapters(
     root = project_root(sources)
     out = (out or root / "book" / "chapters").resolve()
     sources = (sources or root / "notebooks" / "chapters").resolve()
-    found = chapters.find_chapters(sources, names)
+    every = [*chapters.find_chapters(sources), *atlas.find_pages(sources.parent / atlas.TEMPLATES)]
+    found = _named(every, names)
     given = {**(parameters or {}), "profile": profile}
     chapters.check_parameters(found, {name: value for name, value in given.items() if name != "profile"})
     out.mkdir(parents=True, exist_ok=True)
@@ -93,19 +95,32 @@ def execute_chapters(
     runs: dict[str, ChapterRun] = {}
     todo: list[Job] = []
     for chapter in found:
-        record = None if force else chapters.read_record(out, chapter.name)
+        place = out if chapter.folder == chapters.CHAPTERS else out.parent / chapter.folder
+        record = None if force else chapters.read_record(place, chapter.name)
         if record and record["key"] == keys[chapter.name]:
             runs[chapter.name] = ChapterRun(chapter.name, "current", record["seconds"])
             say(f"{chapter.name}: current")
         else:
-            chapters.record_path(out, chapter.name).unlink(missing_ok=True)
-            todo.append(Job(chapter.name, chapter.path, chapter.accepted(given), out, root, solutions))
+            chapters.record_path(place, chapter.name).unlink(missing_ok=True)
+            place.mkdir(parents=True, exist_ok=True)
+            accepted = chapter.accepted(given)
+            todo.append(Job(chapter.name, chapter.path, accepted, place, root, solutions, chapter.words))
     for job, outcome in _in_parallel(todo, workers, say):
         if not outcome.error:
             _record(job, outcome, profile, keys[job.name])
         runs[job.name] = ChapterRun(job.name, "failed" if outcome.error else "executed", outcome.seconds, outcome.error)
-    status.write_status(out, chapters.source_files(sources))
+    status.write_status(out, [status.seen_from(chapter.folder, chapter.name) for chapter in every])
     return [runs[chapter.name] for chapter in found]
+
+
+def _named(every: list[chapters.Chapter], names: Iterable[str] | None) -> list[chapters.Chapter]:
+    """The chapters and pages of these names, in reading order."""
+    known = {chapter.name: chapter for chapter in every}
+    wanted = list(known if names is None else names)
+    for name in wanted:
+        if name not in known:
+            raise unknown_name("chapter", name, known)
+    return [chapter for chapter in every if chapter.name in wanted]
 
 
 def _in_parallel(jobs: list[Job], workers: int, say: Callable[[str], None]) -> Iterable[tuple[Job, Outcome]]:

@@ -11,17 +11,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from memloc.publishing.chapters import read_record, write_text_whole
+from memloc.publishing.chapters import CHAPTERS, read_record, write_text_whole
 
 SHOWN = ("python", "torch", "transformers", "datasets", "numpy", "pandas")
 
 INTRODUCTION = """\
 # Status of the chapters
 
-What each chapter of this copy was run with. A chapter is run again when its source, its parameters, the package or a
-library that shapes its outputs changes; the time is that of its last run. Results that a chapter found ready in the
-store were computed before, so a short time does not mean little work.
+What each chapter and each page of the atlas of this copy was run with. A page is run again when its source, its
+parameters, the package or a library that shapes its outputs changes; the time is that of its last run. Results that a
+chapter found ready in the store were computed before, so a short time does not mean little work.
 """
+
+
+def seen_from(folder: str, name: str) -> str:
+    """A page of a folder of the book, as the status page names it, which lies among the chapters."""
+    return name if folder == CHAPTERS else f"../{folder}/{name}"
 
 
 @functools.cache
@@ -60,7 +65,7 @@ def _duration(seconds: float) -> str:
 
 def _row(name: str, record: Mapping[str, Any] | None) -> str:
     if record is None:
-        return f"| {_code(name)} | not run | | | | |"
+        return f"| {_code(Path(name).name)} | not run | | | | |"
     given = {key: value for key, value in record["parameters"].items() if key != "profile"}
     cells = [
         f"{{doc}}`{name}`",
@@ -84,7 +89,7 @@ def _made_with(records: list[Mapping[str, Any]]) -> str:
         said.setdefault(f"{commit}{rules}{_versions(record)}", []).append(str(record["name"]))
     lines = []
     for words, names in said.items():
-        who = "All chapters" if len(said) == 1 else ", ".join(_code(name) for name in names)
+        who = "All pages" if len(said) == 1 else ", ".join(_code(name) for name in names)
         lines.append(f"- {who}: {words}.")
     return "\n".join(lines)
 
@@ -103,7 +108,7 @@ def write_status(out: Path, names: Iterable[str] | None = None) -> Path:
 
     Args:
         out: folder of the executed chapters.
-        names: chapters to list, in reading order; default those that have a record.
+        names: pages to list, in reading order, as seen from ``out``; default the chapters that have a record.
     """
     listed = sorted(path.name.removesuffix(".run.json") for path in out.glob("*.run.json")) if names is None else names
     text, page = render({name: read_record(out, name) for name in listed}), out / "status.md"
