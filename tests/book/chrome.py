@@ -1,39 +1,55 @@
-"""Open a page in headless Chromium: what its console said, which addresses it asked for, what scripts made of it."""
+"""Headless Chromium, spoken to over its debugging socket: what a page says, loads and weighs, and how it lies."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import itertools
 import json
-import re
-import shlex
-import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
-FLAGS = shlex.split(
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-default-apps --disable-extensions --disable-dev-shm-usage "
-    "--enable-logging=stderr --v=0 --virtual-time-budget=10000 --window-size=1200,1000 --dump-dom"
+import websocket
+
+from memloc.publishing.pdf import find_browser
+
+BROWSER = find_browser()
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps"),
+    *("--disable-extensions", "--disable-dev-shm-usage", "--remote-debugging-port=0", "--remote-allow-origins=*"),
+    # no name is resolved, so a request that would leave the machine is seen and goes nowhere
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
-# no name is resolved, so a request that would leave the machine is seen in the log and goes nowhere
-NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
-CONSOLE = re.compile(r"CONSOLE[^\]]*\] (.*)")
-# The log does not tell errors from notes; these two notes of the theme are none.
-NOTES = re.compile(r'^"(\[togglebutton\]: Adding toggle buttons|\[PST\]: (Changed to \w+ mode|Scrolled sidebar))')
+PATIENCE = 60.0  # seconds for one answer of the browser; a machine at work on other things is slow
+QUIET = 0.4  # seconds without a request after which a page has settled
+NOTES = (
+    "[togglebutton]: Adding toggle buttons",
+    "[PST]: Changed to",
+    "[PST]: Scrolled sidebar",
+    "[PST]: Set focus",
+)  # said as notes
+SETTLED = "document.readyState == 'complete' && (!window.MathJax?.startup?.promise || window.memlocSettled === true)"
+WATCH = "window.MathJax?.startup?.promise?.then(() => {window.memlocSettled = true})"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Visit:
-    """One page, opened once."""
+    """What happened while a page was open."""
 
-    dom: str
-    console: list[str]
-    requests: list[str]
+    dom: str = ""
+    console: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    weights: dict[str, int] = field(default_factory=dict)  # bytes by address, before any compression on the way
 
     @property
     def leaving(self) -> list[str]:
@@ -41,26 +57,147 @@ class Visit:
         web = [address for address in self.requests if urlsplit(address).scheme in ("http", "https", "ws", "wss")]
         return [address for address in web if urlsplit(address).hostname != "127.0.0.1"]
 
+    @property
+    def weight(self) -> int:
+        """Bytes of the page with everything it loaded."""
+        return sum(self.weights.values())
 
-def _addresses(events: list[dict[str, Any]]) -> list[str]:
-    """What pages asked for. The browser's own requests (its clock, its updates) have no origin as their initiator."""
-    asked = [event.get("params") or {} for event in events]
-    return sorted({p["url"] for p in asked if "url" in p and p.get("initiator", "not an origin") != "not an origin"})
+
+class Tab:
+    """One tab with a cold cache."""
+
+    def __init__(self, socket: websocket.WebSocket) -> None:
+        self._socket, self._numbers = socket, itertools.count(1)
+        self._addresses: dict[str, str] = {}
+        self._last = time.monotonic()
+        self.visit = Visit()
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.ask(f"{domain}.enable")
+        self.ask("Network.setCacheDisabled", cacheDisabled=True)
+
+    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer; what happens meanwhile is kept."""
+        number = next(self._numbers)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            message = self._receive(1.0)
+            if message.get("id") == number:
+                assert "error" not in message, f"{method}: {message['error']}"
+                return dict(message["result"])
+        raise TimeoutError(method)
+
+    def _receive(self, patience: float) -> dict[str, Any]:
+        self._socket.settimeout(patience)
+        try:
+            message = json.loads(self._socket.recv())
+        except websocket.WebSocketTimeoutException:
+            return {}
+        self._keep(message.get("method", ""), message.get("params", {}))
+        return dict(message)
+
+    def _keep(self, method: str, told: dict[str, Any]) -> None:
+        """Note what an event says about the page."""
+        if method.startswith("Network."):
+            self._last = time.monotonic()
+        if method == "Network.requestWillBeSent":
+            self._addresses[told["requestId"]] = told["request"]["url"]
+            self.visit.requests.append(told["request"]["url"])
+        elif method == "Network.dataReceived" and not self._address(told).startswith("data:"):
+            weights, address = self.visit.weights, self._address(told)
+            weights[address] = weights.get(address, 0) + told["dataLength"]
+        elif method == "Network.responseReceived" and told["response"]["status"] >= 400:
+            self.visit.failed.append(f"{told['response']['status']} {told['response']['url']}")
+        elif method == "Network.loadingFailed" and not told.get("canceled"):
+            self.visit.failed.append(f"{told['errorText']} {self._address(told)}")
+        elif method == "Runtime.consoleAPICalled":
+            words = " ".join(str(value.get("value", value.get("description", ""))) for value in told["args"])
+            if not words.startswith(NOTES):
+                self.visit.console.append(f"{told['type']}: {words}")
+        elif method == "Runtime.exceptionThrown":
+            self.visit.console.append(str(told["exceptionDetails"]))
+        elif method == "Log.entryAdded":
+            self.visit.console.append(f"{told['entry']['level']}: {told['entry']['text']}")
+
+    def _address(self, told: dict[str, Any]) -> str:
+        return self._addresses.get(told["requestId"], "")
+
+    def run(self, script: str) -> Any:
+        """The value of an expression in the page, awaited if it is a promise."""
+        result = self.ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in result, result["exceptionDetails"]
+        return result["result"].get("value")
+
+    def look(self, width: int, height: int = 1000, *, dark: bool = False) -> None:
+        """The size of the window and the colour scheme that the person prefers; for pages opened from now on."""
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.ask("Emulation.setEmulatedMedia", features=[scheme])
+
+    def open(self, address: str) -> Visit:
+        """Open a page and wait until it has settled, its mathematics set."""
+        self.visit = Visit()
+        self.ask("Page.navigate", url=address)
+        self.settle()
+        return self.visit
+
+    def settle(self) -> None:
+        """Wait until the page is complete and asks for nothing more."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self._receive(0.1)
+            self.run(WATCH)
+            if self.run(SETTLED) and time.monotonic() - self._last > QUIET:
+                self.visit.dom = str(self.run("document.documentElement.outerHTML"))
+                return
+        raise TimeoutError("the page does not settle")
+
+    def sideways(self) -> int:
+        """By how many pixels the page is wider than its window."""
+        script = "document.scrollingElement.scrollWidth - document.documentElement.clientWidth"
+        return int(self.run(script))
+
+    def barriers(self) -> list[str]:
+        """What axe finds serious or critical, a line each."""
+        if not self.run("typeof axe == 'object'"):
+            self.run(AXE.read_text(encoding="utf-8") + ";0")
+        found = self.run("axe.run({resultTypes: ['violations']}).then(r => r.violations)")
+        grave = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+        return [
+            f"{fault['id']} ({fault['impact']}): {node['html'][:160]} {[said['message'] for said in node['any']]}"
+            for fault in grave
+            for node in fault["nodes"]
+        ]
+
+    def picture(self, path: Path) -> None:
+        """Keep what the window shows as a PNG."""
+        path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
 
 
-def visit(address: str, *extra: str) -> Visit:
-    """Open an address with a new, empty profile and wait until the page has settled."""
+@contextlib.contextmanager
+def browser() -> Iterator[Tab]:
+    """A tab of a browser with a new, empty profile."""
     assert BROWSER, "no Chromium on the PATH"
     with tempfile.TemporaryDirectory(prefix="chrome-", ignore_cleanup_errors=True) as folder:
-        log = Path(folder) / "net.json"
-        command = [BROWSER, *FLAGS, NOWHERE, f"--user-data-dir={folder}/profile", f"--log-net-log={log}", *extra]
-        done = subprocess.run([*command, address], capture_output=True, text=True, timeout=120)
-        text = log.read_text(encoding="utf-8") if log.exists() else ""
-    assert done.returncode == 0, f"Chromium ended with {done.returncode}: {done.stderr[-1500:]}"
-    assert '"events"' in text, "Chromium wrote no log of its requests"
-    try:
-        events = json.loads(text)["events"]
-    except ValueError:  # a browser that ends quickly leaves the log without its closing brackets
-        events = json.loads(text.rstrip().rstrip(",") + "]}")["events"]
-    said = [line for line in CONSOLE.findall(done.stderr) if not NOTES.match(line)]
-    return Visit(done.stdout, said, _addresses(events))
+        command = [BROWSER, *FLAGS, f"--user-data-dir={folder}", "about:blank"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            socket = websocket.create_connection(_debugger(Path(folder), process), timeout=PATIENCE)
+            yield Tab(socket)
+            socket.close()
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _debugger(folder: Path, process: subprocess.Popen[bytes]) -> str:
+    """The address of the one tab's debugging socket, which the browser writes down when it is ready."""
+    port, end = folder / "DevToolsActivePort", time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        if port.is_file() and (told := port.read_text().split()):
+            with urlopen(f"http://127.0.0.1:{told[0]}/json/list") as answer:
+                tabs = [tab for tab in json.load(answer) if tab["type"] == "page"]
+            if tabs:
+                return str(tabs[0]["webSocketDebuggerUrl"])
+        time.sleep(0.05)
+    raise TimeoutError("Chromium does not start")

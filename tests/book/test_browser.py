@@ -1,13 +1,13 @@
-"""The book in a real browser: nothing in the console, no request that leaves the machine, mathematics set."""
+"""The book in a real browser: quiet, whole, within its window, light enough, and open to people with other senses."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import chrome
 import pytest
+import walking
 
 from memloc.publishing import build
 
@@ -19,53 +19,71 @@ pytestmark = pytest.mark.skipif(chrome.BROWSER is None, reason="no Chromium on t
 @pytest.fixture(scope="module")
 def address(book: Path) -> Iterator[str]:
     """Where the small book is served."""
-    with build.make_server(book, port=0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    with walking.served(book) as found:
+        yield found
 
 
-def some_pages(html: Path) -> list[str]:
-    """First page, chapters and status page of a built book, as seen from its root."""
-    return ["book/intro.html", *sorted(path.relative_to(html).as_posix() for path in html.glob("book/chapters/*.html"))]
+@pytest.fixture(scope="module")
+def tab() -> Iterator[chrome.Tab]:
+    """One tab for all tests."""
+    with chrome.browser() as found:
+        yield found
 
 
-def check(visit: chrome.Visit) -> None:
-    """The three things that must hold of every page."""
+def test_pages_of_the_small_book(book: Path, address: str, tab: chrome.Tab) -> None:
+    stubs = [
+        path.with_suffix(".html").name for path in (book / "book" / "chapters").glob("*.md") if path.stem[0] in "01"
+    ]
+    pages = [page for page in walking.all_pages(book) if Path(page).name not in sorted(stubs)[1:]]
+    assert walking.walk(address, pages, tab) == []
+
+
+def test_pages_of_the_own_book(tab: chrome.Tab) -> None:
+    if not build.is_current(ROOT):
+        pytest.skip("the project's own book is not built, or not from the present sources: make book")
+    with walking.served(ROOT) as found:
+        assert walking.walk(found, walking.all_pages(ROOT), tab) == []
+
+
+def test_served_pages_set_their_mathematics_and_follow_the_theme(address: str, tab: chrome.Tab) -> None:
+    tab.look(390, dark=True)
+    visit = tab.open(f"{address}/book/intro.html")
+    assert visit.dom.count("<mjx-container") >= 5
+    assert any(path.endswith(".woff") for path in visit.requests), "MathJax's fonts come from the book"
+    assert tab.run("document.documentElement.dataset.theme") == "dark"
+    # icons are drawn from a font that holds nothing else; where it does not load, boxes stand in their place
+    assert tab.run("document.fonts.check('900 16px \"Font Awesome 6 Free\"', '\\uf002')")
+
+
+def test_pages_opened_as_files_are_quiet(book: Path, tab: chrome.Tab) -> None:
+    visit = tab.open((book / "_build" / "html" / "book" / "intro.html").as_uri())
     assert visit.console == []
     assert visit.leaving == []
-    assert "</html>" in visit.dom
-
-
-def test_served_pages_are_quiet_and_set_their_mathematics(book: Path, address: str) -> None:
-    intro = chrome.visit(f"{address}/book/intro.html")
-    check(intro)
-    assert intro.dom.count("<mjx-container") >= 5
-    assert any(path.endswith(".woff") for path in intro.requests), "MathJax's fonts come from the book"
-    name = next((book / "notebooks" / "chapters").glob("*.py")).stem
-    check(chrome.visit(f"{address}/book/chapters/{name}.html"))
-
-
-def test_pages_opened_as_files_are_quiet(book: Path) -> None:
-    visit = chrome.visit((book / "_build" / "html" / "book" / "intro.html").as_uri())
-    check(visit)
     assert "<mjx-container" in visit.dom
 
 
-def test_every_page_of_the_own_book() -> None:
-    if not build.is_current(ROOT):
-        pytest.skip("the project's own book is not built, or not from the present sources: make book")
-    html = ROOT / "_build" / "html"
-    with build.make_server(ROOT, port=0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        for page in some_pages(html):
-            check(chrome.visit(f"http://127.0.0.1:{server.server_address[1]}/{page}"))
-        server.shutdown()
+def test_a_term_is_searched_and_landed_on(address: str, tab: chrome.Tab) -> None:
+    tab.look(1400)
+    tab.open(f"{address}/search.html?q=attainable")
+    tab.run("new Promise(r => setTimeout(r, 1500))")
+    link = "document.querySelector('#search-results li a')"
+    assert "lossary" in tab.run(f"{link}.textContent")
+    tab.open(str(tab.run(f"{link}.href")))
+    assert tab.run("document.querySelector('#term-attainable-range') !== null")
+    assert tab.run("document.querySelector('mark, .highlighted').textContent").lower() == "attainable"
 
 
-def test_a_noisy_page_is_noticed(tmp_path: Path) -> None:
+def test_a_bad_page_is_noticed(tmp_path: Path, tab: chrome.Tab) -> None:
     page = tmp_path / "page.html"
-    page.write_text("<html><script>console.error('oh')</script><img src='http://far.example/a.png' alt='a'></html>")
-    visit = chrome.visit(page.as_uri())
+    page.write_text(
+        "<html><title>t</title><script>console.error('oh')</script><img src='http://far.example/a.png'>"
+        "<p style='width: 3000px; color: #eee; background: #fff'>wide and pale</p></html>"
+    )
+    tab.look(390)
+    visit = tab.open(page.as_uri())
     assert any("oh" in line for line in visit.console)
     assert visit.leaving == ["http://far.example/a.png"]
+    assert any("far.example" in line for line in visit.failed)
+    assert tab.sideways() > 2000
+    rules = {line.split(" ")[0] for line in tab.barriers()}
+    assert {"image-alt", "color-contrast"} <= rules

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import http.server
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -20,11 +20,11 @@ import yaml
 from memloc.errors import MemlocError
 from memloc.publishing import project_root
 from memloc.publishing.chapters import file_hash, write_text_whole
+from memloc.publishing.mending import mend
 
 # nitpicky, warnings are errors, but all of them are shown at once
 FLAGS = ("-n", "-W", "--keep-going")
 TOOLS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "sphinxcontrib-bibtex")
-PRELOAD = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
 # a change of one of these shows on every page, so every page is written anew
 FRAME = ("_config.yml", "_toc.yml", "book/_static", "book/_extra", "book/references.bib")
 
@@ -54,7 +54,7 @@ def build_html(root: Path | None = None, *, force: bool = False) -> Path:
     if every:
         shutil.rmtree(root / "_build" / "html", ignore_errors=True)  # pages that the book no longer has
     _jupyter_book(root, every)
-    _drop_preloads(index.parent)
+    mend(index.parent)
     write_text_whole(stamp, json.dumps(now) + "\n")
     return index
 
@@ -104,18 +104,6 @@ def _jupyter_book(root: Path, every: bool) -> None:
         raise MemlocError("book", f"exit status {done.returncode}", f"pages without warnings; see {log}\n{shown}")
 
 
-def _drop_preloads(html: Path) -> None:
-    """Take the theme's hints to load fonts early out of the pages.
-
-    They ask for the fonts across origins. A page opened as a file has no origin, so the browser refuses each of them
-    with an error; the style sheets load the same fonts without.
-    """
-    for page in html.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        if text != (without := PRELOAD.sub("", text)):
-            write_text_whole(page, without)
-
-
 def _digests(root: Path) -> dict[str, str]:
     """Hashes of what the book is made from: the frame that all pages share, and the pages."""
     frame, rest = hashlib.sha256(), hashlib.sha256()
@@ -144,6 +132,11 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing of requests that were served."""
+
+    def handle(self) -> None:
+        """A reader who leaves a page that is still being sent is no error."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
 
 
 def make_server(root: Path | None = None, port: int = 8000) -> http.server.ThreadingHTTPServer:

@@ -28,6 +28,8 @@ DIVERGING = "PuOr"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # colour never carries a meaning alone
 GROUP_COLOURS = {"noisy": PALETTE[1], "clean": PALETTE[0], "all": FAINT}
 
+PATH = re.compile(r' d="[^"]*"')
+DECIMALS = re.compile(r"(\.\d\d)\d+")  # of a point: a hundredth is less than any screen or printer shows
 LABEL = re.compile(r"^fig-[a-z0-9]+(-[a-z0-9]+)*$")
 
 RC: dict[str, Any] = {
@@ -90,10 +92,10 @@ def sort_models(names: Iterable[str]) -> list[str]:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as SVG text, the same bytes for the same figure."""
+    """The figure as SVG text, the same bytes for the same figure; coordinates no finer than can be seen."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    return PATH.sub(lambda path: DECIMALS.sub(r"\1", path[0]), buffer.getvalue())
 
 
 def show(figure: Figure, name: str, caption: str, alt: str) -> None:
