@@ -87,7 +87,7 @@ def evidence(study: AnyStudy, claims: Iterable[Claim]) -> pd.DataFrame:
 
 def _number_row(claim: Claim, part: Part, told: dict[str, pd.DataFrame]) -> dict[str, str]:
     """One part: what is measured, what the rule asks of it, the study's number and ours."""
-    study, how = _study(claim, part)
+    study, how = known_of_study(claim, part)
     sign = "≤" if part.direction == "below" else "≥"
     return {
         "claim": claim.id,
@@ -95,7 +95,7 @@ def _number_row(claim: Claim, part: Part, told: dict[str, pd.DataFrame]) -> dict
         "number": NUMBERS[part.statistic],
         "rule asks": f"{sign} {part.threshold:g}",
         "the study": study,
-        **{name: _result(_described(claim, part, rows), claim.unit) for name, rows in told.items()},
+        **{name: _result(described(claim, part, rows), claim.unit) for name, rows in told.items()},
         "how the study's is known": how,
     }
 
@@ -105,17 +105,24 @@ def _study_part(claim: str, part: str) -> PartResult:
     """The rule's number of the study's published values; the study's own models count as having memorised."""
     chosen = load_claims()[claim]
     (found,) = (p for p in chosen.parts if p.name == part)
-    return _described(dataclasses.replace(chosen, requires=()), found, study_summary())
+    return described(dataclasses.replace(chosen, requires=()), found, study_summary())
 
 
-def _study(claim: Claim, part: Part) -> tuple[str, str]:
+def known_of_study(claim: Claim, part: Part) -> tuple[str, str]:
+    """The study's number of a part in words, and how it is known; empty where it is not."""
     if (known := told_value(claim.id, part.name)) is not None:
         return f"{known[0]:.2f}", known[1]
     found = _study_part(claim.id, part.name)
     return (DASH, "") if math.isnan(found.statistic) else (_result(found, claim.unit), BY_RULE)
 
 
-def _described(claim: Claim, part: Part, rows: pd.DataFrame) -> PartResult:
+def study_number(claim: Claim, part: Part) -> float:
+    """The study's number of a part; NaN where it is not known."""
+    known = told_value(claim.id, part.name)
+    return _study_part(claim.id, part.name).statistic if known is None else known[0]
+
+
+def described(claim: Claim, part: Part, rows: pd.DataFrame) -> PartResult:
     """A part's number from however few units it can be computed: for reading, where the rule itself asks for more."""
     least = {"units": 3 if part.statistic in RELATED else 1, "models": min(claim.minimum["models"], 2), "seeds": 1}
     alone = dataclasses.replace(claim, parts=(dataclasses.replace(part, minimum=0),), minimum=least)
@@ -128,8 +135,13 @@ def _described(claim: Claim, part: Part, rows: pd.DataFrame) -> PartResult:
 def _result(found: PartResult, unit: str) -> str:
     if math.isnan(found.statistic):
         return DASH
+    return f"{found.statistic:.2f} ({units(found, unit)})"
+
+
+def units(found: PartResult, unit: str) -> str:
+    """How many units a number was computed from, in words."""
     word = {"task": "task", "run": "trained model"}[unit] + ("s" if found.n_units != 1 else "")
-    return f"{found.statistic:.2f} ({found.n_units} {word})"
+    return f"{found.n_units} {word}"
 
 
 def commits() -> dict[str, str]:

@@ -1,0 +1,108 @@
+# %% [markdown]
+# # The claims
+#
+# *Which findings of the study hold, and on what?*
+#
+# Whoever repeats a study can always find something that agrees and something that does not. So the study's
+# {glue:text}`ledger-claims` findings were written down as rules before the first run on real data: which number
+# decides, how large it has to be, what chance would give, and how much data it takes. This page applies all of them to
+# everything there is, and says as plainly where nothing can be said.
+
+# %% tags=["parameters"]
+profile = "mini"  # not used here: the ledger is of the released runs, not of this copy's
+
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, tabulate, tabulate_claims, tabulate_ledger
+
+ledger = tabulate_ledger.read_ledger()
+facts.glue_all("ledger", tabulate_ledger.ledger_facts(ledger) | tabulate_claims.commits())
+Markdown(tabulate_ledger.sources_sentence(ledger))
+
+# %% [markdown]
+# ## How to read it
+#
+# A finding **holds** if every part of its rule reaches its threshold and a test excludes chance, at a level of
+# {glue:text}`ledger-alpha`. It **does not hold** if there are data enough and a part's whole interval lies on the wrong
+# side. Everything else is **cannot tell**. That is no polite word for *no*: it means that the data could not have
+# decided.
+#
+# Three things to keep apart:
+#
+# - *A number and a verdict.* A number can be computed from two tasks. A verdict asks for as many tasks, models and
+#   seeds as its rule names, because over fewer of them even a perfect result could be chance.
+# - *The study's numbers and the study.* Most of what it measured was not published by task and model. Its numbers were
+#   read off figures and tables, and the same rules applied to them where they suffice. *Not judged* speaks of what can
+#   be known from outside and not of the study.
+# - *Exploratory.* Settings were chosen while looking at one of the tasks. Such a verdict can suggest and not confirm.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_ledger.ledger_table(ledger))
+
+# %% [markdown]
+# The number after a verdict is that of the part that decided, with its interval. Verdicts on the study's numbers that
+# suffice: {glue:text}`ledger-study`. Verdicts on the released runs: {glue:text}`ledger-runs`.
+#
+# The rules were last changed in {glue:text}`ledger-rule`. First results on real data: {glue:text}`ledger-first-run`.
+# Where a rule is changed later, both verdicts are shown.
+#
+# ## Part by part
+#
+# Here every number is shown that can be computed, from however few tasks, with how many there were. Intervals are those
+# of the rules, wide where tasks are few. A dash: not measured, or not published.
+
+# %% tags=["hide-input", "remove-stderr"]
+tabulate.show_table(tabulate_ledger.part_table(ledger))
+
+# %% [markdown]
+# ## Why
+#
+# The reason that decided each verdict, and the runs it is true of. A $p$ is the largest of a finding's parts, since all
+# of them must hold.
+
+# %% tags=["hide-input"]
+tabulate.show_table(tabulate_ledger.reason_table(ledger))
+
+# %% [markdown]
+# ## Many findings, many chances
+#
+# {glue:text}`ledger-comparisons`
+#
+# What counts as one observation decides how much evidence there is. {glue:text}`ledger-unit`
+#
+# ## The findings and their rules
+#
+# A finding in a sentence leaves room, and each rule had to fill it. How it was filled stands here, so that you can
+# disagree.
+
+# %% tags=["hide-input", "hide-output"]
+tabulate.show_table(tabulate_ledger.rule_table(ledger))
+
+# %% [markdown]
+# ## Take-away
+#
+# - A verdict is worth what its rule was worth before the result was known. The commits above say which came first.
+# - Small runs on a laptop measure the right things on too few tasks for most rules. The ledger says so in each row, and
+#   fills as runs are released.
+# - Agreement of a number with the study's is not yet a finding that holds, and a dash is not a failure.
+#
+# **What would change our mind.** A run with the tasks and models that a rule asks for, released in `results/`: its
+# column appears here by itself.
+#
+# ## Exercises
+#
+# ```{exercise} Fifteen tests
+# :label: ex-ledger-many
+#
+# Suppose that nothing at all is true, and that fifteen independent findings are each tested at a level of .05. How
+# likely is at least one false *holds*? What would Holm's method ask of the smallest of the fifteen $p$ values?
+# ```
+#
+# ```{exercise} Four tasks
+# :label: ex-ledger-few
+#
+# In a run, four of four tasks have their centre of gravity below the middle. A sign-flip test counts how many of all
+# ways to give the four numbers a sign are as extreme. What is the smallest $p$ it can give? From how many tasks on can
+# such a finding hold at .05?
+# ```

@@ -1,0 +1,196 @@
+"""The ledger: every finding of the study by its rule, on the study's own numbers and on every released run.
+
+A verdict needs the data that its rule asks for; numbers are shown from fewer, with how many there were, for reading.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from memloc.analysis.study_claims import study_summary
+from memloc.claims import Claim, Verdict, judge, load_claims
+from memloc.claims.schema import Part
+from memloc.claims.verdict import HOLDS, OPEN, REFUTED, PartResult, holm
+from memloc.publishing.figures import listed
+from memloc.publishing.reading import open_release
+from memloc.publishing.reading_atlas import run_names
+from memloc.publishing.tabulate_claims import (
+    DASH,
+    EXPLORATORY,
+    NUMBERS,
+    described,
+    evidence,
+    known_of_study,
+    study_number,
+    units,
+)
+
+STUDY = "the study's numbers"
+NOT_PUBLISHED = "too little is published by task and model to judge it"
+NOT_KNOWN = "no number"
+P_LEAST = 0.001
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The claims, and what is known of each, by source: the study's published numbers, then the released runs.
+
+    Attributes:
+        claims: in the order of ``claims.yml``.
+        rows: source to summary, as the rules take it.
+        verdicts: source to the verdict on every claim.
+    """
+
+    claims: tuple[Claim, ...]
+    rows: dict[str, pd.DataFrame]
+    verdicts: dict[str, list[Verdict]]
+
+    @property
+    def runs(self) -> list[str]:
+        """The released runs."""
+        return [source for source in self.rows if source != STUDY]
+
+    def adjusted(self, source: str) -> list[float]:
+        """P values by Holm's method over the claims of one source that could be tested; NaN for the others."""
+        return [float(p) for p in holm(pd.Series([verdict.p_value for verdict in self.verdicts[source]]))]
+
+
+def read_ledger() -> Ledger:
+    """All claims on the study's numbers and on every released run of cells."""
+    claims = load_claims().claims
+    rows = {STUDY: study_summary()}
+    for run in run_names():
+        if study := open_release(run):
+            rows[run] = evidence(study, claims)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # one unit has no spread, and its interval is not shown
+        verdicts = {source: [judge(of_source(claim, source), rows[source]) for claim in claims] for source in rows}
+    return Ledger(claims, rows, verdicts)
+
+
+def of_source(claim: Claim, source: str) -> Claim:
+    """The claim as it is asked of a source: the study's models did memorise, so nothing is required of its numbers."""
+    return dataclasses.replace(claim, requires=()) if source == STUDY else claim
+
+
+def ledger_table(ledger: Ledger) -> pd.DataFrame:
+    """One row a finding: what the rule says of every source, with the number that decided and its interval."""
+    table = pd.DataFrame({"claim": [f"{claim.id} {claim.title}" for claim in ledger.claims]})
+    pairs = list(zip(ledger.claims, ledger.verdicts[STUDY], strict=True))
+    table[STUDY] = [_reached(claim) if np.isnan(of.statistic) else _verdict(of, "") for claim, of in pairs]
+    for run in ledger.runs:
+        table[f"ours, run {run}"] = [_verdict(of, EXPLORATORY * of.exploratory) for of in ledger.verdicts[run]]
+    return table
+
+
+def _verdict(verdict: Verdict, mark: str) -> str:
+    if np.isnan(verdict.statistic):
+        return OPEN
+    return f"{verdict.verdict}{mark}: {_number(verdict.statistic, verdict.interval)}"
+
+
+def _reached(claim: Claim) -> str:
+    """Where the study's numbers are too few to be judged: how many of them lie where the rule asks them to."""
+    sides = [
+        (-1 if part.direction == "below" else 1, part.threshold, study_number(claim, part)) for part in claim.parts
+    ]
+    known = [side * (value - threshold) >= 0 for side, threshold, value in sides if not np.isnan(value)]
+    return f"not judged: {sum(known)} of {len(known)} numbers as asked" if known else f"not judged: {NOT_KNOWN}"
+
+
+def _number(value: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{value:.2f}" + (f" [{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else "")
+
+
+def part_table(ledger: Ledger) -> pd.DataFrame:
+    """One row a part of a finding: what is measured and asked, the study's number, ours with interval and units."""
+    return pd.DataFrame([_part(ledger, claim, part) for claim in ledger.claims for part in claim.parts])
+
+
+def _part(ledger: Ledger, claim: Claim, part: Part) -> dict[str, str]:
+    number, how = known_of_study(claim, part)
+    return {
+        "claim": claim.id,
+        "part": part.name,
+        "number": NUMBERS[part.statistic],
+        "rule asks": f"{'≤' if part.direction == 'below' else '≥'} {part.threshold:g}",
+        "the study": number,
+        **{f"ours, run {run}": _measured(described(claim, part, ledger.rows[run]), claim) for run in ledger.runs},
+        "how the study's is known": how,
+    }
+
+
+def _measured(found: PartResult, claim: Claim) -> str:
+    if np.isnan(found.statistic):
+        return DASH
+    return f"{_number(found.statistic, found.interval)} ({units(found, claim.unit)})"
+
+
+def reason_table(ledger: Ledger) -> pd.DataFrame:
+    """Why: one row for each reason that decided, with the runs it is true of and what was tested."""
+    rows = []
+    for position, claim in enumerate(ledger.claims):
+        told: dict[tuple[str, ...], list[str]] = {}
+        for source, verdicts in ledger.verdicts.items():
+            found, adjusted = verdicts[position], _p(ledger.adjusted(source)[position])
+            lacking = source == STUDY and np.isnan(found.statistic)
+            reason = NOT_PUBLISHED if lacking else found.reason
+            told.setdefault((found.verdict, _p(found.p_value), adjusted, reason), []).append(source)
+        for (verdict, p_value, p_holm, reason), sources in told.items():
+            row = {"claim": claim.id, "of": listed(sources), "verdict": verdict, "reason": reason}
+            rows.append(row | {"p": p_value, "p, Holm": p_holm})
+    return pd.DataFrame(rows)
+
+
+def _p(value: float) -> str:
+    if np.isnan(value):
+        return DASH
+    return f"< {P_LEAST:g}" if value < P_LEAST else f"{value:.3f}"
+
+
+def rule_table(ledger: Ledger) -> pd.DataFrame:
+    """The findings in words, how each was read, and when it holds."""
+    return pd.DataFrame(
+        {
+            "claim": [claim.id for claim in ledger.claims],
+            "finding": [claim.finding for claim in ledger.claims],
+            "how it was read": [claim.reading for claim in ledger.claims],
+            "holds where": [claim.verdicts[HOLDS] for claim in ledger.claims],
+            "rule": [f"version {claim.version}" for claim in ledger.claims],
+        }
+    )
+
+
+def ledger_facts(ledger: Ledger) -> dict[str, str]:
+    """How many verdicts of each kind there are, and how they are corrected for being many."""
+    known = load_claims()
+    study = Counter(v.verdict for v in ledger.verdicts[STUDY] if not np.isnan(v.statistic))
+    told = [f"{run}: {_counted(Counter(v.verdict for v in ledger.verdicts[run]))}" for run in ledger.runs]
+    return {
+        "claims": str(len(ledger.claims)),
+        "alpha": f"{known.settings.alpha:g}",
+        "study": _counted(study) if study else "none can be judged",
+        "judged": str(sum(study.values())),
+        "runs": "; ".join(told) or "there is none",
+        "comparisons": known.multiple_comparisons.strip(),
+        "unit": known.unit_of_resampling.strip(),
+    }
+
+
+def _counted(found: Counter[str]) -> str:
+    return ", ".join(f"{found[word]} {word}" for word in (HOLDS, REFUTED, OPEN))
+
+
+def sources_sentence(ledger: Ledger) -> str:
+    """What the findings are judged on, in one sentence."""
+    if not ledger.runs:
+        return "This copy of the book holds no released run, so only the study's own numbers are judged."
+    names = listed([f"`{run}`" for run in ledger.runs])
+    return f"Judged on the study's published numbers, and on each of the released runs {names} by itself."
