@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memloc.analysis.study import published
 from memloc.data.catalogue import get_task
 from memloc.errors import MemlocError, unknown_name
 from memloc.models.catalogue import get_model
-from memloc.publishing.chapters import Chapter, read_source
 from memloc.publishing.style import sort_tasks
+
+if TYPE_CHECKING:
+    from memloc.publishing.chapters import Chapter  # its notebooks' formats take seconds to load; a page needs none
 
 TEMPLATES, FOLDER = "templates", "atlas"
 STUDIED = ("bert-base-cased", "opt-125m", "gpt-neo-125m", "pythia-160m")  # the study's models, each of another family
@@ -57,6 +60,8 @@ def find_pages(templates: Path) -> list[Chapter]:
 
 def _of_template(path: Path, kind: str) -> Iterator[Chapter]:
     from papermill import inspect_notebook
+
+    from memloc.publishing.chapters import Chapter, read_source
 
     if not path.is_file():
         return
