@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,14 @@ def test_the_originals_run_with_the_students_answers_and_id(world: Assignment) -
     bare = to_run(cells_of(world.notebook), Submission("ada"))
     assert [one.source for one in bare if one.solution] == ["", ""]
     assert not any("SOLUTION" in one.source for one in bare), "never the teacher's solution"
+
+
+def test_cells_on_a_students_own_result_are_not_run(world: Assignment) -> None:
+    originals = cells_of(world.notebook)
+    longer = [*originals, replace(originals[-2], name="own_result", source="a minute of training", solution=False)]
+    assert [one.name for one in to_run(longer, Submission("ada"))] == [
+        one.name for one in originals if one.kind == "code"
+    ]
 
 
 def test_a_check_that_fails_by_itself_is_lost_and_told_to_the_teacher_alone(world: Assignment) -> None:

@@ -13,6 +13,9 @@ from memloc.errors import MemlocError
 STUDENT = "student"
 """The ``grade_id`` of the cell that says whose notebook it is."""
 
+OWN = "own_"
+"""How the ``grade_id`` of a cell begins in which students look at their own result; grading leaves it out."""
+
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 ASKING = "YOUR ANSWER HERE"  # what nbgrader puts where a text is to be written
 

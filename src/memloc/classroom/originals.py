@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from memloc.classroom.assignment import Assignment
-from memloc.classroom.cells import STUDENT, Cell, cells_of, named_student, plain, untouched, with_student
+from memloc.classroom.cells import OWN, STUDENT, Cell, cells_of, named_student, plain, untouched, with_student
 from memloc.classroom.results import Part, Stop, Visible
 from memloc.classroom.submissions import Submission
 
@@ -14,7 +14,11 @@ TEXT = 20_000
 
 
 def to_run(originals: Sequence[Cell], submission: Submission) -> list[Cell]:
-    """The code that is run: the teacher's cells in order, with this student's id and answers in them."""
+    """The code that is run: the teacher's cells in order, with this student's id and answers in them.
+
+    Cells in which students look at their own result (``own_...``) are left out: they take most of the time, and nothing
+    is asked about them.
+    """
     answers: dict[str, str] = {}
     for cell in submission.cells:
         answers.setdefault(cell.name, cell.source)
@@ -25,7 +29,7 @@ def to_run(originals: Sequence[Cell], submission: Submission) -> list[Cell]:
             source = answers.get(cell.name, "")
         elif cell.name == STUDENT:
             source = with_student(source, submission.student)
-        if cell.kind == "code":
+        if cell.kind == "code" and not cell.name.startswith(OWN):
             cells.append(Cell(cell.name, cell.kind, source, cell.grade, cell.solution, cell.points))
     return cells
 
