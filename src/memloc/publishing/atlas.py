@@ -71,7 +71,7 @@ def _of_template(path: Path, kind: str) -> Iterator[Chapter]:
         return
     if kind not in declared:
         raise MemlocError(f"parameters of {path.name}", sorted(declared), f"{kind} among them")
-    titles = {name: get_task(name).title for name in tasks()}
+    titles = {name: get_task(name).title.partition(" (")[0] for name in tasks()}  # a title goes on to what it asks
     if kind == "family":
         titles = {name: f"{get_model(model).title} and its family" for name, model in families().items()}
     for name, title in titles.items():

@@ -249,9 +249,8 @@ def entry_facts(entry: Entry) -> dict[str, str]:
     cells = {cell for study in entry.runs.values() for cell in study.numbers.cells()}
     words = NO_RUN.format(what=what)
     if entry.runs:
-        names = listed([f"`{name}`" for name in entry.runs])
-        words = f"Cells of it in the released runs {names}: {len(cells)}, each a task, a model and a seed. "
-        words += "Sizes, models and settings are reduced and not the study's."
+        words = f"Cells of it in the released runs {listed(list(entry.runs))}: {len(cells)}, each a task, a model and "
+        words += "a seed. Sizes, models and settings are reduced and not the study's."
     swapping = published()
     return {"runs": words, "how": swapping.how, "tolerance": f"{swapping.tolerance:g}"}
 
