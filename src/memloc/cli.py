@@ -84,9 +84,18 @@ def build_parser() -> argparse.ArgumentParser:
     add_classroom(commands)
 
     book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
-    execute = with_profile(book.add_parser("execute", help="execute the chapters that changed"))
+    execute = book.add_parser("execute", help="execute the chapters that changed")
+    execute.add_argument("--profile", default="mini", help="of every chapter: a name, or a file (default: mini)")
+    execute.add_argument("--only", type=names, metavar="CHAPTER", help="only these, separated by commas")
+    execute.add_argument(
+        *("-p", "--parameter"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the chapters that declare it",
+    )
+    execute.add_argument("--data", type=Path, help="folder of the files source (default: MEMLOC_DATA)")
     execute.add_argument("--workers", type=int, default=2, help="chapters executed at a time (default: 2)")
-    execute.add_argument("--chapters", type=names, help="only these, separated by commas")
     execute.add_argument("--force", action="store_true", help="execute also what did not change")
     execute.add_argument("--solutions", default="fold", metavar="WAY", help="of exercises: fold, show or withhold")
     execute.set_defaults(run=_book_execute)
@@ -206,21 +215,13 @@ def _verify(folder: Path) -> None:
 def _book_execute(arguments: argparse.Namespace) -> int:
     from memloc.publishing.runner import execute_chapters
 
-    wanted = {
-        "tasks": arguments.tasks,
-        "models": arguments.models,
-        "seeds": arguments.seeds,
-        "source": arguments.source,
-        "device": None if arguments.device == "auto" else arguments.device,
-    }
     if arguments.data:
         os.environ["MEMLOC_DATA"] = str(arguments.data.resolve())  # chapters run in processes of their own
-    parameters = {name: value for name, value in wanted.items() if value is not None}
     runs = execute_chapters(
         arguments.profile,
-        parameters,
         workers=arguments.workers,
-        names=arguments.chapters,
+        names=arguments.only,
+        assigned=arguments.parameter,
         force=arguments.force,
         solutions=arguments.solutions,
     )

@@ -32,8 +32,21 @@ def config_key(config: Mapping[str, Any]) -> str:
 
 
 def home() -> Path:
-    """Where artefacts live: ``MEMLOC_HOME``, or ``.memloc`` in the working directory."""
-    return Path(os.environ.get("MEMLOC_HOME") or ".memloc").resolve()
+    """Where artefacts live: ``MEMLOC_HOME``, or ``.memloc`` in the working directory.
+
+    In a folder of the book it is the book's: a chapter opened by hand runs in the folder of its source.
+    """
+    if asked := os.environ.get("MEMLOC_HOME"):
+        return Path(asked).resolve()
+    return (book_above(Path.cwd()) or Path.cwd()) / ".memloc"
+
+
+def book_above(start: Path) -> Path | None:
+    """The nearest folder, from ``start`` upwards, that holds a book: ``_config.yml`` and ``_toc.yml``."""
+    for folder in (start, *start.parents):
+        if (folder / "_toc.yml").is_file() and (folder / "_config.yml").is_file():
+            return folder
+    return None
 
 
 def user_catalogues() -> list[Path]:

@@ -84,7 +84,9 @@ def test_show_hands_label_caption_and_words_to_the_runner(monkeypatch: pytest.Mo
     monkeypatch.setattr("IPython.display.publish_display_data", lambda data, metadata: shown.append((data, metadata)))
     style.show(draw(), "fig-a-1", "A\n caption.", "  Some words.")
     ((data, metadata),) = shown
-    assert metadata == {"memloc": {"name": "fig-a-1", "caption": "A caption.", "alt": "Some words."}}
+    told = metadata["memloc"]
+    assert told.pop("data").splitlines()[1] == "1,1,line,noisy,1,3"
+    assert told == {"name": "fig-a-1", "caption": "A caption.", "alt": "Some words."}
     assert data["image/svg+xml"].lstrip().startswith("<?xml")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from memloc.config import book_above
 from memloc.errors import MemlocError
 
 
@@ -16,7 +17,6 @@ def project_root(start: Path | None = None) -> Path:
         MemlocError: if there is none.
     """
     here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[3]):
-        if (folder / "_toc.yml").is_file() and (folder / "_config.yml").is_file():
-            return folder
+    if found := book_above(here) or book_above(Path(__file__).resolve().parents[3]):
+        return found
     raise MemlocError("folder of the book", str(here), "a folder with _config.yml and _toc.yml, or one inside it")

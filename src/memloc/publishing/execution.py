@@ -16,6 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from memloc.publishing.chapters import KERNELSPEC, read_source, write_text_whole
+from memloc.publishing.downloads import DATA, add_footer, take_data
 from memloc.publishing.exercises import put_solutions, read_solutions, solutions_path
 
 TRACEBACK_LINES = 12
@@ -33,11 +34,17 @@ class Job:
     root: Path  # working directory of the kernel
     solutions: str = "fold"  # of exercises: folded, shown or kept back
     words: Mapping[str, str] = field(default_factory=dict)  # of a page made from a template
+    command: str = ""  # that makes the page again; told at its end
 
     @property
     def target(self) -> Path:
         """The executed notebook."""
         return self.out / f"{self.name}.ipynb"
+
+    @property
+    def data(self) -> Path:
+        """The folder of the tables behind the page."""
+        return self.out / DATA / self.name
 
     @property
     def partial(self) -> Path:
@@ -87,8 +94,10 @@ def execute(job: Job) -> Outcome:
                 cwd=job.root,
                 config=transport,
             )
+            files = take_data(notebook, job.data)
             finish(notebook, job)
             put_solutions(notebook, read_solutions(solutions_path(job.source)), job.solutions)
+            add_footer(notebook, job.command, relative(job.source, job.root), job.name, files)
             write_text_whole(job.target, nbformat.writes(notebook))
         except PapermillExecutionError as failure:
             error = describe(failure)

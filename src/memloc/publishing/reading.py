@@ -17,6 +17,7 @@ import pandas as pd
 from memloc.analysis.intervals import Localisation, localise
 from memloc.analysis.numbers import Computed, Numbers
 from memloc.analysis.status import cell_status
+from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles import Profile, load_profile
@@ -152,7 +153,7 @@ def open_study(
     source: str | None = None,
     tasks: Sequence[str] | str | None = None,
     models: Sequence[str] | str | None = None,
-    seeds: Sequence[int] | None = None,
+    seeds: Sequence[int] | int | str | None = None,
     device: str = "auto",
 ) -> Study:
     """The study that a chapter's parameters ask for; lists of names may be given as ``"trec,rte"``.
@@ -160,13 +161,13 @@ def open_study(
     Raises:
         MemlocError: for an unknown profile, source, task or model.
     """
-    chosen_tasks, chosen_models = _names(tasks), _names(models)
-    narrowed = load_profile(profile).narrowed(chosen_tasks, chosen_models, seeds, source)
+    chosen_tasks, chosen_models, chosen_seeds = _names(tasks), _names(models), _numbers(seeds)
+    narrowed = load_profile(profile).narrowed(chosen_tasks, chosen_models, chosen_seeds, source)
     given = {
         "source": source,
         "tasks": ",".join(chosen_tasks or ()),
         "models": ",".join(chosen_models or ()),
-        "seeds": ",".join(map(str, seeds or ())),
+        "seeds": ",".join(map(str, chosen_seeds or ())),
         "device": device if device != "auto" else None,
     }
     command = " ".join([f"memloc run --profile {profile}", *(f"--{k} {v}" for k, v in given.items() if v)])
@@ -175,6 +176,15 @@ def open_study(
 
 def _names(names: Sequence[str] | str | None) -> list[str] | None:
     return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names) if names else None
+
+
+def _numbers(seeds: Sequence[int] | int | str | None) -> list[int] | None:
+    if seeds is None or isinstance(seeds, int):
+        return None if seeds is None else [seeds]
+    try:
+        return [int(seed) for seed in (seeds.split(",") if isinstance(seeds, str) else seeds)] or None
+    except ValueError as error:
+        raise MemlocError("seeds", seeds, "whole numbers") from error
 
 
 @dataclass(frozen=True)

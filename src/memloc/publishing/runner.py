@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from memloc.errors import MemlocError, unknown_name
 from memloc.publishing import atlas, chapters, project_root, status
 from memloc.publishing.execution import Job, Outcome, cells_done, execute, limit_threads
 from memloc.publishing.exercises import check_way
+from memloc.publishing.parameters import command, read_assignments
 
 THREADS = 1  # a chapter, as `memloc run`: the last bits of what it trains itself depend on their number
 HEARTBEAT = 20.0  # seconds between two reports on chapters at work
@@ -54,6 +55,7 @@ def execute_chapters(
     sources: Path | None = None,
     force: bool = False,
     solutions: str = "fold",
+    assigned: Sequence[str] = (),
     say: Callable[[str], None] = _say,
 ) -> list[ChapterRun]:
     """Bring the executed chapters and the pages of the atlas up to date and renew the status page.
@@ -68,6 +70,7 @@ def execute_chapters(
         sources: folder of the sources; default ``notebooks/chapters`` of the project. Templates lie beside it.
         force: execute current chapters too.
         solutions: of exercises: ``fold``, ``show`` or ``withhold``.
+        assigned: more parameters as ``name=value``, each read as the kind of its declared default.
         say: receives progress, a line at a time.
 
     Returns:
@@ -85,7 +88,7 @@ def execute_chapters(
     sources = (sources or root / "notebooks" / "chapters").resolve()
     every = [*chapters.find_chapters(sources), *atlas.find_pages(sources.parent / atlas.TEMPLATES)]
     found = _named(every, names)
-    given = {**(parameters or {}), "profile": profile}
+    given = {**(parameters or {}), **read_assignments(assigned, found), "profile": profile}
     chapters.check_parameters(found, {name: value for name, value in given.items() if name != "profile"})
     out.mkdir(parents=True, exist_ok=True)
 
@@ -103,8 +106,9 @@ def execute_chapters(
         else:
             chapters.record_path(place, chapter.name).unlink(missing_ok=True)
             place.mkdir(parents=True, exist_ok=True)
+            again = command(chapter, given, solutions)
             accepted = chapter.accepted(given)
-            todo.append(Job(chapter.name, chapter.path, accepted, place, root, solutions, chapter.words))
+            todo.append(Job(chapter.name, chapter.path, accepted, place, root, solutions, chapter.words, again))
     for job, outcome in _in_parallel(todo, workers, say):
         if not outcome.error:
             _record(job, outcome, profile, keys[job.name])
@@ -176,6 +180,7 @@ def _record(job: Job, outcome: Outcome, profile: str, key: str) -> None:
         "notebook_sha256": chapters.file_hash(job.target),
         "profile": profile if "profile" in job.parameters else None,
         "parameters": job.parameters,
+        "data": sorted(path.name for path in job.data.glob("*.csv")),
         "device": status.describe_device(str(job.parameters.get("device", "auto"))),
         "seconds": round(outcome.seconds, 1),
         "executed": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from memloc.errors import MemlocError
+from memloc.publishing.downloads import csv
+from memloc.publishing.drawn_data import drawn_data
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,5 +125,6 @@ def show(figure: Figure, name: str, caption: str, alt: str) -> None:
             raise MemlocError(f"{what} of {name}", text, "one paragraph of text")
     told = {"name": name, "caption": " ".join(caption.split()), "alt": " ".join(alt.split())}
     data = {"image/svg+xml": svg(figure), "text/plain": f"[{name}] {told['alt']}"}
+    told["data"] = csv(drawn_data(figure))
     publish_display_data(data, metadata={"memloc": told})
     plt.close(figure)

@@ -12,19 +12,21 @@ import pandas as pd
 from memloc import tables
 from memloc.data.catalogue import get_task, task_names
 from memloc.data.generated import explain
+from memloc.publishing.downloads import ONE_LINE, TABLES, csv
 from memloc.publishing.figures import model_title
 from memloc.publishing.reading import Study, Training
 from memloc.publishing.style import sort_tasks
 
 TEXT_LENGTH = 90  # characters of an example that are shown
-ONE_LINE = 45  # characters of a cell that is not wrapped
 
 
 def show_table(*frames: pd.DataFrame) -> Any:
     """Frames as tables of the book, one below the other; the same bytes each time."""
     from IPython.display import HTML
 
-    return HTML("\n<br>\n".join(_html(frame) for frame in frames))
+    # the runner turns these into files beside the page
+    numbers = [text for frame in frames if (text := csv(frame))]
+    return HTML("\n<br>\n".join(_html(frame) for frame in frames), metadata={TABLES: numbers} if numbers else None)
 
 
 def _html(frame: pd.DataFrame) -> str:
