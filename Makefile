@@ -34,7 +34,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 BIN := $(VENV)/bin
 TIMED := scripts/timed.sh
 
-.PHONY: help setup book assignments grade test lint format typecheck serve lock clean
+.PHONY: help setup book assignments grade test lint format typecheck publish pdf serve lock clean
 .NOTPARALLEL:
 
 help:
@@ -43,6 +43,8 @@ help:
 	@echo "make serve      show the built book on http://localhost:$(PORT)"
 	@echo "make assignments  a course to hand out, in _build/classroom (OUT=)"
 	@echo "make grade      SUBMISSIONS=dir ASSIGNMENT=name: marks and feedback, in _build/grades/NAME (OUT=)"
+	@echo "make publish    the built book with its notebooks and tables in _build/publish, for any web server"
+	@echo "make pdf        the built book as one PDF in _build/pdf (needs Chromium)"
 	@echo "make test       all tests (PYTEST_ARGS='-k swapping' for some)"
 	@echo "make lint       ruff: rules and format;  make format applies them"
 	@echo "make typecheck  mypy"
@@ -87,6 +89,12 @@ format: setup
 
 typecheck: setup
 	$(BIN)/mypy
+
+publish: setup
+	$(BIN)/memloc book publish
+
+pdf: setup
+	$(BIN)/memloc book pdf
 
 serve: setup
 	$(BIN)/memloc book serve --port "$(PORT)"

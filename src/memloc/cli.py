@@ -102,6 +102,9 @@ def build_parser() -> argparse.ArgumentParser:
     build = book.add_parser("build", help="build the HTML")
     build.add_argument("--force", action="store_true", help="build also if nothing changed")
     build.set_defaults(run=_book_build)
+    book.add_parser("pdf", help="print the built book as one PDF, with Chromium").set_defaults(run=_book_pdf)
+    publish = book.add_parser("publish", help="put what is built into a folder for any web server")
+    publish.set_defaults(run=_book_publish)
     serve = book.add_parser("serve", help="show the built book on this machine")
     serve.add_argument("--port", type=int, default=8000)
     serve.set_defaults(run=_book_serve)
@@ -232,6 +235,18 @@ def _book_build(arguments: argparse.Namespace) -> None:
     from memloc.publishing.build import build_html
 
     print(build_html(force=arguments.force))
+
+
+def _book_pdf(_: argparse.Namespace) -> None:
+    from memloc.publishing.pdf import make_pdf
+
+    print(make_pdf())
+
+
+def _book_publish(_: argparse.Namespace) -> None:
+    from memloc.publishing.publish import publish
+
+    print(publish())
 
 
 def _book_serve(arguments: argparse.Namespace) -> None:

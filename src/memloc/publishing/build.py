@@ -10,7 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from memloc.publishing.mending import mend
 # nitpicky, warnings are errors, but all of them are shown at once
 FLAGS = ("-n", "-W", "--keep-going")
 TOOLS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "sphinxcontrib-bibtex")
+PUBLISHED = "gh-pages"  # the branch that holds the published folder, unless the configuration names another
 # a change of one of these shows on every page, so every page is written anew
 FRAME = ("_config.yml", "_toc.yml", "book/_static", "book/_extra", "book/references.bib")
 
@@ -96,12 +97,35 @@ def _jupyter_book(root: Path, every: bool) -> None:
     log.parent.mkdir(exist_ok=True)
     start = "from jupyter_book.cli.main import main; main(prog_name='jupyter-book')"
     command = [sys.executable, "-c", start, "build", str(root), *FLAGS, *(["--all"] if every else [])]
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    if repository(config):
+        write_text_whole(root / "_build" / "memloc-config.yml", yaml.safe_dump(with_buttons(config), sort_keys=False))
+        command += ["--config", str(root / "_build" / "memloc-config.yml")]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log.write_text(done.stdout, encoding="utf-8")
     if done.returncode:
         told = [line for line in done.stdout.splitlines() if "WARNING" in line or "ERROR" in line]
         shown = "\n".join(told[:20] or done.stdout.splitlines()[-20:])
         raise MemlocError("book", f"exit status {done.returncode}", f"pages without warnings; see {log}\n{shown}")
+
+
+def repository(config: Mapping[str, Any]) -> str:
+    """The address of the repository; empty where none is configured."""
+    return str((config.get("repository") or {}).get("url") or "").rstrip("/")
+
+
+def with_buttons(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration, with buttons to the repository and to Binder where a repository is named.
+
+    They lead to the branch of the published folder, where notebooks lie beside their pages.
+    """
+    url = repository(config)
+    if not url:
+        return dict(config)
+    of_repository = {"branch": PUBLISHED, **config["repository"], "url": url}
+    buttons = {"notebook_interface": "jupyterlab", "binderhub_url": "https://mybinder.org"}
+    html = {**config.get("html", {}), "use_repository_button": True}
+    return {**config, "repository": of_repository, "html": html, "launch_buttons": buttons}
 
 
 def _digests(root: Path) -> dict[str, str]:
