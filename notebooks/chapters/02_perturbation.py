@@ -31,7 +31,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # %% [markdown]
 # ## The rule
 #
-# Let class $c$ have $n_c$ training examples. A share $r$ of them becomes **noisy**, rounded down,
+# Let class $c$ have $n_c$ training examples. A share $r$ of them becomes **{term}`noisy`**, rounded down,
 #
 # $$
 # m_c = \lfloor r \, n_c \rfloor,
@@ -89,7 +89,8 @@ tabulate.show_table(tabulate.perturbation_table(study))
 # ## The index table
 #
 # For every task an **index table** is stored that says which example has which label. It holds no texts, so it can be
-# passed on even where the texts may not be. Here are its first clean and its first noisy rows, for the first task:
+# passed on even where the texts may not be. Here are its first {term}`clean` and its first noisy rows, for the first
+# task:
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate.index_table(study))

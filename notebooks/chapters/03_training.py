@@ -33,10 +33,10 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # A transformer turns a text into numbers layer by layer. On top sits a small **head** that reads the last layer at
 # one position and chooses a class. Each model ({glue:text}`training-models`) is trained up to three times from the
-# same starting point. We call these its **arms**:
+# same starting point. We call these its **{term}`arms <arm>`**:
 #
 # - **perturbed**: trained on the given labels, with the wrong ones among them;
-# - **normal**: its twin, with the same examples in the same order for the same number of steps, but every label
+# - **normal**: its {term}`twin`, with the same examples in the same order for the same number of steps, but every label
 #   right;
 # - **frozen**: trained on the given labels, but only the head may change.
 #
@@ -46,9 +46,9 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # ## Wrong labels take longer
 #
-# {numref}`fig-training-memory` shows how often the model answers with the label it was given. Compare the noisy and
-# the clean examples: where a model learns the task at all, clean labels come first, because one rule serves many of
-# them. A wrong label serves itself alone.
+# {numref}`fig-training-memory` shows how often the model answers with the label it was given. Compare the
+# {term}`noisy` and the {term}`clean` examples: where a model learns the task at all, clean labels come first, because
+# one rule serves many of them. A wrong label serves itself alone.
 
 # %% tags=["hide-input"]
 drawn = figures_training.memorisation_curves(training)

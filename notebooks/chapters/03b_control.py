@@ -48,8 +48,8 @@ second task; *2nd*: the second task alone; *main*: the main task alone; a dash: 
 show(drawn.figure, "fig-known-arms", caption, alt=drawn.alt)
 
 # %% [markdown]
-# Each of the three models has a twin, trained in the same way on right labels, which swapping takes its layers from.
-# Gradients and probing compare with one more model, in which the main task may change nothing but its head.
+# Each of the three models has a {term}`twin`, trained in the same way on right labels, which swapping takes its layers
+# from. Gradients and probing compare with one more model, in which the main task may change nothing but its head.
 #
 # ## Scores, and an example to follow by hand
 #
@@ -78,8 +78,8 @@ tabulate.show_table(table)
 #
 # {glue:text}`known-real` Control runs in it: {glue:text}`known-runs`, of {glue:text}`known-tasks`. The second task is
 # RTE, as in the study. Each run was to go on until every label is given back; epochs taken: {glue:text}`known-epochs`.
-# Accuracy on noisy examples at the end: {glue:text}`known-noisy`. A task and seed count only if their wrong labels
-# were memorised in all three places, for there is nothing to find where nothing was learnt. Runs that count:
+# Accuracy on {term}`noisy` examples at the end: {glue:text}`known-noisy`. A task and seed count only if their wrong
+# labels were memorised in all three places, for there is nothing to find where nothing was learnt. Runs that count:
 # {glue:text}`known-counted` of {glue:text}`known-runs`.
 
 # %% tags=["hide-input"]
@@ -126,7 +126,7 @@ real.show_numbers(known, tabulate_control.scores_table)
 # The intervals take every run for an independent trial. They are not: places share their examples, and seeds their
 # task. So they speak of these tasks and this model, and what other tasks would give is open. TREC and MRPC are the
 # study's *development pair*, on which it chose its variant of gradients; it reports the other nine tasks. Beside that,
-# model, number of examples and length of training differ, and retraining was run for windows of length
+# model, number of examples and length of training differ, and retraining was run for {term}`windows <window>` of length
 # {glue:text}`known-windows` and all layers only. The stars are there to look at, and test nothing.
 #
 # ## Take-away

@@ -86,8 +86,9 @@ tabulate.show_table(table)
 #   rewards answers that are sharp; this one does not ask how the rest of the weight is spread.
 # - *top-1*: is the heaviest layer true? Here {glue:text}`planted-hand-top_1`. Ties share.
 # - *reciprocal rank*: 1 / rank of the best true layer, in the order of the weights.
-# - *mass*: weight on the true layers, here {glue:text}`planted-hand-mass`, divided by what a perfect localiser of
-#   that kind could put there. Averages over windows of layers blur even a perfect answer ({doc}`04_swapping`).
+# - *mass*: weight on the true layers, here {glue:text}`planted-hand-mass`, divided by what a perfect localiser of that
+#   kind could put there. Averages over {term}`windows <window>` of layers blur even a perfect answer
+#   ({doc}`04_swapping`).
 # - *calibration*: how often is an answer flatter where memory is spread over all layers than where it is in one? This
 #   is the area under a curve, with .5 for chance. A localiser without it cannot tell "everywhere" from "I do not
 #   know".

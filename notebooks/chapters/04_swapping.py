@@ -33,13 +33,13 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # %% [markdown]
 # ## The method
 #
-# Layers are counted from 1 to $L$. A **window** $W$ is a run of neighbouring layers; a model has $L(L+1)/2$ of them.
-# For every window, the layers in it are taken from the normal model and all others, with the head, from the perturbed
-# one. Let $a(W)$ be the share of noisy training examples for which this mixed model still answers with the wrong
-# label it was given.
+# Layers are counted from 1 to $L$. A **{term}`window`** $W$ is a run of neighbouring layers; a model has $L(L+1)/2$ of
+# them. For every window, the layers in it are taken from the normal model and all others, with the head, from the
+# perturbed one. Let $a(W)$ be the share of {term}`noisy` training examples for which this mixed model still answers
+# with the wrong label it was given.
 #
 # One layer is in many windows, so we average, first over the windows of one length $k$ and then over lengths. The
-# **memorisation error** and the **layer weight** of layer $l$ are
+# **memorisation error** and the **{term}`layer weight`** of layer $l$ are
 #
 # $$
 # \begin{aligned}
@@ -75,8 +75,8 @@ tabulate.show_table(windows, weights)
 #
 # Look at what the averaging does. Layer 1 alone made the model forget hardly anything, yet its weight is not near
 # zero, because longer windows contain layer 1 *and* layer 2. Long windows blur everything towards the middle. If all
-# memory sat in layer 1, the M-CoG of three layers would be {glue:text}`hand-low`; in layer 3, {glue:text}`hand-high`.
-# An M-CoG has to be read on this **attainable range** and not from 1 to $L$.
+# memory sat in layer 1, the {term}`M-CoG` of three layers would be {glue:text}`hand-low`; in layer 3,
+# {glue:text}`hand-high`. An M-CoG has to be read on this **{term}`attainable range`** and not from 1 to $L$.
 #
 # ## Heatmaps
 #
@@ -158,10 +158,10 @@ from memloc.publishing.tabulate_depth import depth_table
 real.show_numbers(released, depth_table)
 
 # %% [markdown]
-# Models with different numbers of layers can be compared along their attainable ranges: a *depth* of 0 is memory
-# wholly in the first layer, 1 wholly in the last. Putting ours beside the study's BERT in this way tests nothing:
-# model, number of examples, learning rate and length of training all differ, and the intervals cover neither these
-# differences nor the study's own seeds.
+# Models with different numbers of layers can be compared along their attainable ranges: a *{term}`depth`* of 0 is
+# memory wholly in the first layer, 1 wholly in the last. Putting ours beside the study's BERT in this way tests
+# nothing: model, number of examples, learning rate and length of training all differ, and the intervals cover neither
+# these differences nor the study's own seeds.
 #
 # ## Take-away
 #
@@ -173,8 +173,8 @@ real.show_numbers(released, depth_table)
 #   it in {glue:text}`swap-above`, and on both sides in {glue:text}`swap-open`.
 # - *Local or spread out.* The most that a single layer makes a model forget is {glue:text}`swap-single`, as a share
 #   of the noisy examples. It is more than half in {glue:text}`swap-half` combinations.
-# - *Side effects.* The lowest accuracy on clean examples under any window is {glue:text}`swap-clean`. It stays at .98
-#   or above in {glue:text}`swap-spared` combinations.
+# - *Side effects.* The lowest accuracy on {term}`clean` examples under any window is {glue:text}`swap-clean`. It stays
+#   at .98 or above in {glue:text}`swap-spared` combinations.
 # - *Task or model?* With depth measured from 0 to 1 along the attainable range: {glue:text}`swap-spread`. This
 #   describes the run; it is no test.
 #
@@ -228,7 +228,7 @@ tabulate.show_table(*tabulate_claims.claims_tables(tabulate_claims.about("swappi
 # (made-swapping)=
 # ## What made this chapter
 #
-# Each cell's data set, its two arms and its swapping, with the keys under which the store keeps them.
+# Each cell's data set, its two {term}`arms <arm>` and its swapping, with the keys under which the store keeps them.
 
 # %% tags=["hide-input", "hide-output"]
 tabulate.show_table(tabulate.made_table(study))

@@ -3,10 +3,11 @@
 #
 # *Which layers have to be started afresh for a model to forget?*
 #
-# Swapping needs a twin of the model that never saw the wrong labels. Layer retraining needs none: it takes some layers
-# back to where training began and lets them learn again, this time from clean examples only. If the wrong labels do
-# not come back, they were stored in what those layers had learnt. {cite:t}`maini-etal-2023-localized` asked vision
-# models this question, {cite:t}`dankers-titov-2024-generalisation` language models.
+# Swapping needs a {term}`twin` of the model that never saw the wrong labels. Layer retraining needs none: it takes
+# some layers back to where training began and lets them learn again, this time from {term}`clean` examples only. If
+# the wrong labels do not come back, they were stored in what those layers had learnt.
+# {cite:t}`maini-etal-2023-localized` asked vision models this question, {cite:t}`dankers-titov-2024-generalisation`
+# language models.
 
 # %% tags=["parameters"]
 profile = "mini"  # which numbers: memloc profiles
@@ -33,10 +34,10 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # %% [markdown]
 # ## The method
 #
-# For every window $W$ of layers: the layers in $W$ go back to their pre-trained values, all other layers are frozen,
-# and the model trains for a few epochs on clean examples. The head trains too, and so does the last norm of decoders.
-# As many clean examples as there are noisy ones are **held out**: the model is not shown them again. Then it is asked
-# for the given labels of the noisy examples, $a(W)$, and of the held-out clean ones.
+# For every {term}`window` $W$ of layers: the layers in $W$ go back to their pre-trained values, all other layers are
+# frozen, and the model trains for a few epochs on clean examples. The head trains too, and so does the last norm of
+# decoders. As many clean examples as there are {term}`noisy` ones are **held out**: the model is not shown them again.
+# Then it is asked for the given labels of the noisy examples, $a(W)$, and of the held-out clean ones.
 #
 # A retrained layer may guess a given label right without remembering it. Retraining *all* layers shows how often that
 # happens, since nothing is left of what was memorised: call that accuracy $m$. It becomes the new zero,
@@ -45,12 +46,13 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # a'(W) = \frac{a(W) - m}{1 - m},
 # $$
 #
-# and memorisation error, layer weight and M-CoG follow from $a'$ as they do in the chapter on swapping. An error of 0
-# means that a window forgets nothing, 1 that it forgets as much as retraining everything does. Single windows may
-# forget more than that, and errors then exceed 1.
+# and memorisation error, {term}`layer weight` and {term}`M-CoG` follow from $a'$ as they do in the chapter on
+# swapping. An error of 0 means that a window forgets nothing, 1 that it forgets as much as retraining everything does.
+# Single windows may forget more than that, and errors then exceed 1.
 #
 # Training once for every window is the expensive part. A run may choose fewer window lengths; the window of all layers
-# is always among them, because $m$ comes from it. With other lengths the attainable range of the M-CoG is another one.
+# is always among them, because $m$ comes from it. With other lengths the {term}`attainable range` of the M-CoG is
+# another one.
 #
 # ## Heatmaps
 #

@@ -4,8 +4,8 @@
 # *Which layers would have to move for a wrong label to lose its hold?*
 #
 # Swapping and retraining change a model and look what is left. Gradients ask without changing anything: if we wanted
-# the model to give up the labels of its noisy examples, how strongly would each layer be pulled? One backward pass over
-# the noisy examples is enough, which makes this by far the cheapest technique of
+# the model to give up the labels of its {term}`noisy` examples, how strongly would each layer be pulled? One backward
+# pass over the noisy examples is enough, which makes this by far the cheapest technique of
 # {cite:t}`dankers-titov-2024-generalisation`, and leaves the most choices to whoever uses it.
 
 # %% tags=["parameters"]
@@ -34,8 +34,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # ## The method
 #
 # The objective is minus the logit of the given label. Its gradient is averaged over the noisy examples,
-# $g^\text{noisy}$, and over an equally large random group of clean ones, $g^\text{clean}$. What pulls at noisy examples
-# beyond what pulls at any example is their difference. Layer $l$ gets
+# $g^\text{noisy}$, and over an equally large random group of {term}`clean` ones, $g^\text{clean}$. What pulls at noisy
+# examples beyond what pulls at any example is their difference. Layer $l$ gets
 #
 # $$
 # G_l = \sum_{\theta \in l} \lVert g^\text{noisy}_\theta - g^\text{clean}_\theta \rVert_1 ,
@@ -43,10 +43,10 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # \qquad w_l = \frac{r_l}{\sum_{l'} r_{l'}} ,
 # $$
 #
-# where the sum is over the parameter tensors of the layer. The **frozen arm** is a model of which only the head was
-# trained on the same labels. Its layers hold nothing of them, so its gradients tell how strongly layers are pulled for
-# other reasons, such as where they sit or how many parameters they have. The trained model is read at the first epoch
-# at which it had memorised its labels, if there was one, and otherwise at its last.
+# where the sum is over the parameter tensors of the layer. The **frozen {term}`arm`** is a model of which only the
+# head was trained on the same labels. Its layers hold nothing of them, so its gradients tell how strongly layers are
+# pulled for other reasons, such as where they sit or how many parameters they have. The trained model is read at the
+# first epoch at which it had memorised its labels, if there was one, and otherwise at its last.
 #
 # The logit is the study's choice. The log-likelihood would be more usual, but it is nearly flat where a label is
 # memorised: its gradient vanishes with the model's last doubt.
@@ -67,8 +67,8 @@ show(drawn.figure, "fig-gradients-norms", caption, alt=drawn.alt)
 # %% [markdown]
 # ## Layer weights
 #
-# In {numref}`fig-gradients-weights` the solid line is the layer weight as defined above. The other two change one
-# choice each. Where the three disagree, the choice decides and not the model.
+# In {numref}`fig-gradients-weights` the solid line is the {term}`layer weight` as defined above. The other two change
+# one choice each. Where the three disagree, the choice decides and not the model.
 
 # %% tags=["hide-input"]
 drawn = figures_techniques.gradient_weights(gradients)
@@ -81,10 +81,10 @@ show(drawn.figure, "fig-gradients-weights", caption, alt=drawn.alt)
 # ## Sixteen rules
 #
 # Objective, norm, subtraction of clean examples and baseline can be combined in {glue:text}`grad-variants` ways. The
-# table shows where each puts the weight, over the combinations of task and model that count. The M-CoG is divided by
-# the number of layers $L$, so that models of different depth share a column; equal weights would give
-# $(L + 1) / 2L$, a little more than one half. The last column correlates the layer weights with those of the first
-# row, after both were centred in each combination.
+# table shows where each puts the weight, over the combinations of task and model that count. The {term}`M-CoG` is
+# divided by the number of layers $L$, so that models of different depth share a column; equal weights would
+# give $(L + 1) / 2L$, a little more than one half. The last column correlates the layer weights with those of the
+# first row, after both were centred in each combination.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_techniques.variant_table(gradients))
@@ -93,10 +93,10 @@ tabulate.show_table(tabulate_techniques.variant_table(gradients))
 # Which rule is best cannot be told from this table, for it does not know where the memory is. Models whose memory is
 # forced into known layers can tell.
 #
-# Here the attainable range is all of $1$ to $L$, since no windows blur the weights. M-CoG of gradients must therefore
-# not be compared with those of swapping in layers. The norms are of means over all noisy examples, and an
-# interval over examples would take a backward pass for each of them. What can be had cheaply is one over seeds, from
-# three seeds up; it stands in the table of all techniques side by side.
+# Here the {term}`attainable range` is all of $1$ to $L$, since no {term}`windows <window>` blur the weights. M-CoG of
+# gradients must therefore not be compared with those of swapping in layers. The norms are of means over all noisy
+# examples, and an interval over examples would take a backward pass for each of them. What can be had cheaply is one
+# over seeds, from three seeds up; it stands in the table of all techniques side by side.
 #
 # ## On real data
 #

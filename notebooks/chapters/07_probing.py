@@ -3,11 +3,11 @@
 #
 # *After which layer can one see that a label is wrong?*
 #
-# A layer that does something special for noisy examples leaves a trace in what it passes on. Probing looks for that
-# trace: it takes the hidden states after each layer and trains a small classifier, a **probe**, to tell noisy examples
-# from clean ones. Where this gets easier from one layer to the next, the layer between them has added something. It is
-# the one technique of {cite:t}`dankers-titov-2024-generalisation` that leaves the model alone altogether. What a probe
-# can read, the model need not use.
+# A layer that does something special for {term}`noisy` examples leaves a trace in what it passes on. Probing looks for
+# that trace: it takes the hidden states after each layer and trains a small classifier, a **probe**, to tell noisy
+# examples from {term}`clean` ones. Where this gets easier from one layer to the next, the layer between them has added
+# something. It is the one technique of {cite:t}`dankers-titov-2024-generalisation` that leaves the model alone
+# altogether. What a probe can read, the model need not use.
 
 # %% tags=["parameters"]
 profile = "mini"  # which numbers: memloc profiles
@@ -34,7 +34,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # %% [markdown]
 # ## The method
 #
-# For each layer from 0, the output of the embeddings, to $L$: the state of one token, that from which the model
+# For each layer from 0, the output of the embeddings, to $L$: the state of the {term}`pooled token`, from which the model
 # classifies. Three targets get probes of their own:
 #
 # - is the example **noisy or clean** (F1 of *noisy*);
@@ -42,14 +42,14 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # - which label did it have **originally** (macro F1).
 #
 # The examples are split into training, validation and test sets of probes, in the same way for every layer, and again
-# for every probe seed. All scores here are on test examples. The layer weight is the rise of the first score,
+# for every probe seed. All scores here are on test examples. The {term}`layer weight` is the rise of the first score,
 #
 # $$
 # w_l = \max(0,\; F1_l - F1_{l-1}) ,
 # $$
 #
-# where the score of layer 1 is compared with that of layer 1 of the frozen arm, if there is one: what a probe finds
-# there is in the texts and not in what the layers learnt. In this copy the comparison is with
+# where the score of layer 1 is compared with that of layer 1 of the frozen {term}`arm`, if there is one: what a probe
+# finds there is in the texts and not in what the layers learnt. In this copy the comparison is with
 # {glue:text}`probe-baseline`.
 #
 # Order matters in that formula. Scores are averaged over probe seeds *first*. Taking the maximum with 0 in every seed
@@ -102,9 +102,9 @@ same layer; above it the given label is known before classes begin. Hollow: task
 show(drawn.figure, "fig-probing-events", caption, alt=drawn.alt)
 
 # %% [markdown]
-# With few noisy examples a test split holds only a handful of them, and F1 moves in large steps. The interval of
-# the M-CoG is over seeds, from three seeds up. There is none over examples, because which of them a probe got right is
-# not kept, and none over probe seeds: these share their examples, so their spread would say too little.
+# With few noisy examples a test split holds only a handful of them, and F1 moves in large steps. The interval of the
+# {term}`M-CoG` is over seeds, from three seeds up. There is none over examples, because which of them a probe got
+# right is not kept, and none over probe seeds: these share their examples, so their spread would say too little.
 #
 # ## On real data
 #

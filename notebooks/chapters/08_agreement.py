@@ -4,8 +4,8 @@
 # *Do four ways of looking see the same thing?*
 #
 # Each technique so far has its own idea of what it means that a layer holds a memory: the model forgets when the layer
-# is exchanged, or when it is trained afresh; it would be pulled most; it makes noisy examples stand out. None of them
-# is the truth. What several of them say independently deserves more trust than what one says.
+# is exchanged, or when it is trained afresh; it would be pulled most; it makes {term}`noisy` examples stand out. None
+# of them is the truth. What several of them say independently deserves more trust than what one says.
 
 # %% tags=["parameters"]
 profile = "mini"  # which numbers: memloc profiles
@@ -36,9 +36,9 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # rise of F1. In {numref}`fig-beside-weights` each curve is **divided by its sum**, so that all of them tell which share
 # of the weight a layer has. The grey line is where all layers weigh the same.
 #
-# One scale does not make them equally sharp. Swapping and retraining average over windows, which draws their curves
-# towards the grey line; gradients and probing look at one layer at a time. That a curve is flatter does not mean that
-# memory is more spread out.
+# One scale does not make them equally sharp. Swapping and retraining average over {term}`windows <window>`, which
+# draws their curves towards the grey line; gradients and probing look at one layer at a time. That a curve is flatter
+# does not mean that memory is more spread out.
 
 # %% tags=["hide-input"]
 drawn = figures_beside.scaled_weights(beside)
@@ -50,12 +50,12 @@ show(drawn.figure, "fig-beside-weights", caption, alt=drawn.alt)
 # %% [markdown]
 # ## One number each
 #
-# The first table has what an M-CoG can be at all, from memory wholly in the first layer to memory wholly in the last.
-# The second has the M-CoG of every combination, in layers, with an interval where there is one, and its **depth**
-# along the technique's own attainable range, from 0 to 1. Across columns only depths may be compared, and these with
-# care: they correct for where a scale ends, not for how blurred it is. Averaging M-CoG over techniques would mix
-# scales, which is why it is not done here. What an interval is over differs, as the first table says; one over
-# examples alone leaves out what another order of training would change.
+# The first table has what an {term}`M-CoG` can be at all, from memory wholly in the first layer to memory wholly in
+# the last. The second has the M-CoG of every combination, in layers, with an interval where there is one, and its
+# **{term}`depth`** along the technique's own {term}`attainable range`, from 0 to 1. Across columns only depths may be
+# compared, and these with care: they correct for where a scale ends, not for how blurred it is. Averaging M-CoG over
+# techniques would mix scales, which is why it is not done here. What an interval is over differs, as the first table
+# says; one over examples alone leaves out what another order of training would change.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_beside.range_table(beside), tabulate_beside.depth_table(beside))
@@ -81,8 +81,8 @@ tabulate.show_table(tabulate_beside.agreement_table(beside, "techniques"))
 
 # %% [markdown]
 # Intervals draw whole tasks, with all their models, because models that learn one task are not independent evidence.
-# With fewer than three tasks there are none. The *layer weights* have many more points than the M-CoG, but no more
-# tasks: neighbouring layers are alike.
+# With fewer than three tasks there are none. The *{term}`layer weights <layer weight>`* have many more points than the
+# M-CoG, but no more tasks: neighbouring layers are alike.
 #
 # ## Do models agree?
 #

@@ -4,9 +4,9 @@
 # *When does a wrongly labelled example leave its class?*
 #
 # The techniques so far weigh layers. The centroid analysis follows examples instead. In the first layers of a model a
-# noisy example lies among its own kind, since nothing in its text is wrong. At the end it is classified as something
-# else. Somewhere in between it has changed company, and we can watch: suddenly or step by step, before the classes have
-# formed or after. {cite:t}`stephenson-etal-2021-geometry` asked such questions of vision models.
+# {term}`noisy` example lies among its own kind, since nothing in its text is wrong. At the end it is classified as
+# something else. Somewhere in between it has changed company, and we can watch: suddenly or step by step, before the
+# classes have formed or after. {cite:t}`stephenson-etal-2021-geometry` asked such questions of vision models.
 
 # %% tags=["parameters"]
 profile = "mini"  # which numbers: memloc profiles
@@ -34,7 +34,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # ## The method
 #
 # Take two classes, $a$ and $b$, and the examples that are really $b$ but were given the label $a$. At every layer the
-# clean examples of the two classes have centroids $p_a$ and $p_b$. A state $h$ is placed on the line through them,
+# {term}`clean` examples of the two classes have centroids $p_a$ and $p_b$. A state $h$ is placed on the line through
+# them,
 #
 # $$
 # t(h) = \frac{(h - p_a) \cdot (p_b - p_a)}{\lVert p_b - p_a \rVert^2} ,
@@ -81,9 +82,9 @@ tabulate.show_table(tabulate_techniques.centroid_table(centroids))
 # %% [markdown]
 # The *largest step* is the largest fall between neighbouring layers as a share of the whole way from layer 1 to the
 # last. Near 1 the change is sudden. It can exceed 1 if positions also rise on the way, and there is none where they
-# end no lower than they began. Where the table has columns of the study, its crossings are those of its BERT with
-# twelve layers, and its separation of classes, published for five tasks, is the mean of its four models: other models,
-# other training, and for comparison by eye only.
+# end no lower than they began. Where the table has columns of the study, its {term}`crossings <crossing>` are those of
+# its BERT with twelve layers, and its separation of classes, published for five tasks, is the mean of its four models:
+# other models, other training, and for comparison by eye only.
 #
 # ## Half a model
 #

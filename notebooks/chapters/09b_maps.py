@@ -46,11 +46,11 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # \end{aligned}
 # $$
 #
-# $\mathrm{cf}$ is counterfactual memorisation: what having seen the example is worth. The **generalisation score** of a
-# task is the mean of $\mathrm{gen}$ over its clean examples. How the original study made one number of a task is not
-# published; the table below therefore has the median, and the mean over all examples, beside it. The study trained
-# thirty models; small profiles have fewer, whose halves come in pairs of complements, so that every example is seen by
-# half of the models.
+# $\mathrm{cf}$ is counterfactual memorisation: what having seen the example is worth. The **generalisation score** of
+# a task is the mean of $\mathrm{gen}$ over its {term}`clean` examples. How the original study made one number of a
+# task is not published; the table below therefore has the median, and the mean over all examples, beside it. The study
+# trained thirty models; small profiles have fewer, whose halves come in pairs of complements, so that every example is
+# seen by half of the models.
 #
 # ## By hand
 #
@@ -90,10 +90,10 @@ tabulate.show_table(tabulate_maps.map_table(mapped))
 #
 # ## Depth and generalisation
 #
-# The original study found that noisy examples cross to their wrong class in later layers, and that the centre of
-# memorisation lies deeper, in tasks with a higher generalisation score. {numref}`fig-maps-depth` has the same axes.
-# Depth is the M-CoG of layer swapping along its attainable range, from 0 to 1, and crossing a share of $L + 1$, so that
-# models with different numbers of layers have one scale.
+# The original study found that {term}`noisy` examples cross to their wrong class in later layers, and that the centre
+# of memorisation lies deeper, in tasks with a higher generalisation score. {numref}`fig-maps-depth` has the same axes.
+# Depth is the {term}`M-CoG` of layer swapping along its {term}`attainable range`, from 0 to 1, and {term}`crossing` a
+# share of $L + 1$, so that models with different numbers of layers have one scale.
 
 # %% tags=["hide-input"]
 drawn = figures_maps.depth_scatter(mapped)
@@ -152,9 +152,9 @@ tabulate.show_table(*claims_tables(about("maps"), mapped, released))
 # - *Clean examples*: {glue:text}`maps-clean-memorisation` and {glue:text}`maps-clean-generalisation`. Their
 #   counterfactual memorisation, {glue:text}`maps-clean-counterfactual`, was learnt by heart though it is right.
 # - *Generalisation scores* go from {glue:text}`maps-score-lowest` to {glue:text}`maps-score-highest`.
-# - *Depth.* Spearman's correlation of the generalisation score with depth by swapping: {glue:text}`maps-rho-mcog`; with
-#   crossing: {glue:text}`maps-rho-crossing`. {glue:text}`maps-tasks-compared` tasks were compared, the study's finding
-#   is of twelve.
+# - *Depth.* Spearman's correlation of the generalisation score with {term}`depth` by swapping:
+#   {glue:text}`maps-rho-mcog`; with crossing: {glue:text}`maps-rho-crossing`. {glue:text}`maps-tasks-compared` tasks
+#   were compared, the study's finding is of twelve.
 #
 # **What they rest on: {glue:text}`maps-origin`**
 #

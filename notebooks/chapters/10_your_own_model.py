@@ -51,7 +51,7 @@ Markdown(f"The example: {tabulate_own.MARK}")
 # Weights must be safetensors; a pickled checkpoint is refused together with the command that converts it.
 #
 # If your labels are all right, or nobody knows which are wrong, there is nothing to localise. Then let us make some
-# wrong and train both twins:
+# wrong and train both {term}`twins <twin>`:
 #
 # ```
 # memloc prepare --model my-start --data clean.csv --out twins
@@ -67,7 +67,7 @@ tabulate.show_table(example.table)
 
 # %% [markdown]
 # `memloc prepare` keeps a tenth of them for validation, gives 15 % of the rest wrong labels, and trains. What became of
-# each arm:
+# each {term}`arm`:
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_own.arms_table(example))
@@ -106,8 +106,8 @@ HTML(tabulate_own.folder_listing(example))
 # - *Is there anything to find?* The share of wrong labels that the model gives back should be near one. Here it is
 #   {glue:text}`own-memorised`. What was not memorised has no place.
 # - *Is the twin a twin?* A normal model from another start, or of other steps, differs in more than the labels, and
-#   swapping then measures all of it. Look at the accuracy on clean examples under swapping.
-# - *One model is one draw.* Repeat with two more seeds before comparing depths.
+#   swapping then measures all of it. Look at the accuracy on {term}`clean` examples under swapping.
+# - *One model is one draw.* Repeat with two more seeds before comparing {term}`depths <depth>`.
 
 # %% [markdown]
 # ## Exercises

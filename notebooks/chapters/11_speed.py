@@ -4,9 +4,9 @@
 # *What does it cost, and how do we know that fast is still right?*
 #
 # Every technique here has two versions. The **plain** one is written straight from the method: batches of eight, one
-# window, one example, one layer and class pair, one probe at a time, nothing used twice. It is what a careful person
-# would write first, and tests hold the package to it: same accuracies under every window, gradients and positions
-# within rounding. The other is the package's. This chapter shows how much faster it is.
+# {term}`window`, one example, one layer and class pair, one probe at a time, nothing used twice. It is what a careful
+# person would write first, and tests hold the package to it: same accuracies under every window, gradients and
+# positions within rounding. The other is the package's. This chapter shows how much faster it is.
 
 # %% tags=["parameters"]
 profile = "mini"  # not used here: measurements are made by hand and stored with the book
@@ -58,10 +58,10 @@ tabulate.show_table(tabulate_speed.growth_table(measured))
 # %% [markdown]
 # ## Memory on many long examples
 #
-# Working memory must not grow with the number of windows or probes. Here each technique ran in a process of its own
-# on random weights and random texts of one length. What is counted is the peak above a process that holds the examples
-# and one untrained model: it includes the copies of the arms that the technique loads. Runs that take hours were
-# stopped early; the largest batches and all that is kept from start to end come first.
+# Working memory must not grow with the number of windows or probes. Here each technique ran in a process of its own on
+# random weights and random texts of one length. What is counted is the peak above a process that holds the examples
+# and one untrained model: it includes the copies of the {term}`arms <arm>` that the technique loads. Runs that take
+# hours were stopped early; the largest batches and all that is kept from start to end come first.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_speed.memory_table(tabulate_speed.read_memory()))
