@@ -34,8 +34,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # %% [markdown]
 # ## The method
 #
-# For each layer from 0, the output of the embeddings, to $L$: the state of the {term}`pooled token`, from which the model
-# classifies. Three targets get probes of their own:
+# For each layer from 0, the output of the embeddings, to $L$: the state of the {term}`pooled token`, from which the
+# model classifies. Three targets get probes of their own:
 #
 # - is the example **noisy or clean** (F1 of *noisy*);
 # - which label was it **given**;
