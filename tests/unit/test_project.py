@@ -20,6 +20,7 @@ import memloc
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORTED_AS = {
+    "bs4": "beautifulsoup4",
     "yaml": "pyyaml",
     "sklearn": "scikit-learn",
     "IPython": "ipython",
