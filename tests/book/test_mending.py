@@ -39,3 +39,8 @@ def test_drawings_wait_and_keep_their_place(tmp_path: Path) -> None:
     (tmp_path / "a.svg").write_text('<svg xmlns:x="y" width="72pt" height="36pt" viewBox="0 0 72 36">')
     text = mending.mended_text('<img alt="A line." src="a.svg" />', tmp_path / "page.html", {})
     assert text == '<img loading="lazy" width="96" height="48" alt="A line." src="a.svg">'
+
+
+def test_what_opens_a_part_of_the_contents_has_a_name(book: Path) -> None:
+    page = (book / "_build" / "html" / "book" / "intro.html").read_text()
+    assert page.count("toctree-toggle") == page.count('<summary aria-label="Pages below this one">') > 0

@@ -25,6 +25,10 @@ PLAIN = (
     (re.compile(r'\s*<link rel="preload" as="script" [^>]*vendor/fontawesome/[^>]*>'), ""),
     # names that hide the words a person sees and says
     (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
+    (
+        re.compile(r'<summary>(<span class="toctree-toggle" role="presentation">)'),
+        r'<summary aria-label="Pages below this one">\1',
+    ),
     (re.compile(r'(<button class="btn search-button-field [^>]*?) aria-label="Search"'), r"\1"),
     # its children say that they are entries of a bibliography, and such a list has no other role
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
