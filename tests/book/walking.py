@@ -25,9 +25,10 @@ def served(root: Path) -> Iterator[str]:
 
 
 def all_pages(root: Path) -> list[str]:
-    """Every page of a built book, as seen from its root."""
+    """Every page of a built book, as seen from its root, but those that only lead to another."""
     html = root / "_build" / "html"
-    names = (path.relative_to(html).as_posix() for path in html.rglob("*.html"))
+    stays = (path for path in html.rglob("*.html") if 'http-equiv="Refresh"' not in path.read_text(encoding="utf-8"))
+    names = (path.relative_to(html).as_posix() for path in stays)
     return sorted(name for name in names if not name.startswith("_static"))
 
 
