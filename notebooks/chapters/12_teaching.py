@@ -21,6 +21,8 @@ Markdown("Made from the assignments of this copy.")
 tabulate.show_table(tabulate_classroom.assignment_table())
 
 # %% [markdown]
+# *Checks* are the hidden ones that bring points; *by hand* are further points that you give by the rubric.
+#
 # Each is a notebook with text, hints that unfold, cells to fill in, and visible checks that answer at once. Every
 # student gets a seed and a task of their own, made from the id they write into the first cell, so that numbers cannot
 # be passed on while advice can. Notebooks need numpy, torch, pandas and matplotlib, and a small module that is handed
@@ -39,12 +41,12 @@ tabulate.show_table(tabulate_classroom.assignment_table())
 #
 # ## A plan for four weeks
 #
-# | week | question | read chapters | do |
-# |---|---|---|---|
-# | 1 | What is memorisation, and how is it made? | {doc}`tasks <01_tasks>` to {doc}`training <03_training>` | *noise* |
-# | 2 | What happens if layers are exchanged? | {doc}`04_swapping`, {doc}`05_retraining` | *swapping* |
-# | 3 | What can be seen from outside? | {doc}`06_gradients` to {doc}`09_centroids` | *gradients*, *centroids* |
-# | 4 | Whom should we believe? | {doc}`03b_control`, {doc}`03c_planted`, {doc}`08_agreement` | *control* |
+# | question | read chapters | do |
+# |---|---|---|
+# | Week 1: How is memorisation made? | {doc}`tasks <01_tasks>` to {doc}`training <03_training>` | *noise* |
+# | Week 2: What happens if layers are exchanged? | {doc}`04_swapping`, {doc}`05_retraining` | *swapping* |
+# | Week 3: What can be seen from outside? | {doc}`06_gradients` to {doc}`09_centroids` | *gradients*, *centroids* |
+# | Week 4: Whom should we believe? | {doc}`03b_control`, {doc}`03c_planted`, {doc}`08_agreement` | *control* |
 #
 # Each chapter ends in exercises for the seminar room. The free part of *control*, a control experiment of one's own,
 # is a good start for a project: the {doc}`chapter on planted memory <03c_planted>` enters a new localiser in a few

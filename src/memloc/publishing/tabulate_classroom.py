@@ -15,12 +15,11 @@ def assignment_table() -> pd.DataFrame:
         rows.append(
             {
                 "assignment": one.name,
-                "title": one.title,
                 "teaches": told.teaches,
                 "minutes": told.minutes,
-                "hidden checks": len(one.checks),
+                "checks": len(one.checks),
                 "points": f"{sum(check.points for check in one.checks):g}",
-                "points by hand": f"{sum(one.by_hand.values()):g}",
+                "by hand": f"{sum(one.by_hand.values()):g}",
             }
         )
     return pd.DataFrame(rows)
