@@ -26,7 +26,7 @@ EXTRA = """
 pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--line); padding-left: .8rem; }
 td, th, li { overflow-wrap: anywhere; }
 .sum { font-size: 1.4rem; }
-@media (max-width: 34rem) { /* a table of words has no room for columns: a row becomes a block */
+@media (max-width: 30rem) { /* a table of words has no room for columns: a row becomes a block */
   body { padding: 1rem .7rem; } table, caption, tbody, tr, tbody th, td { display: block; } thead { display: none; }
   tbody th, td { border: 0; padding: .1rem 0; } tr { border-bottom: 1px solid var(--line); padding: .5rem 0; }
 }
