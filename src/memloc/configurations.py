@@ -116,6 +116,19 @@ class Configurations:
             return SETTINGS[:1]
         return SETTINGS
 
+    def arms(self, cell: CellId) -> list[str]:
+        """The arms that the profile trains for a cell: its techniques', in every setting, and those they follow."""
+        from memloc.techniques.base import get_technique
+
+        named = set(self.profile.extra_arms)
+        for setting in self.settings(cell):
+            for name in self.techniques(setting):
+                technique = get_technique(name)
+                asked = {*technique.arms, *technique.optional} - {"pretrained"}
+                named |= {arm_of(setting, arm) for arm in asked}
+        named |= {leader for arm in named for leader in followed(arm)}
+        return [arm for arm in (*ARMS, *CONTROL_ARMS) if arm in named]
+
     def technique_config(self, cell: CellId, name: str, setting: str = "main") -> dict[str, Any]:
         """The full configuration of a technique's rows: its settings and the arms they come from, as it calls them."""
         config = self.rows_config(cell, name, lambda arm: self.checkpoint_config(cell, arm_of(setting, arm)))
