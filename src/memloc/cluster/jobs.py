@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 
 from memloc.cluster.sizes import Size
 from memloc.config import config_key
-from memloc.configurations import CellId
+from memloc.configurations import CellId, Key
 from memloc.errors import MemlocError
 from memloc.pipeline import Experiment
 
 Sizes = Mapping[tuple[str, str], Size]
-Key = tuple[str, str]  # kind and key of an artefact
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _join(pack: _Pack, one: _Pack) -> None:
 
 def _work(experiment: Experiment, stage: str, pack: _Pack, needs: tuple[str, ...] = ()) -> Work:
     cells = tuple(pack.cells)
-    makes = tuple(key for cell in cells for key in makes_of(experiment, cell, stage))
+    makes = tuple(key for cell in cells for key in experiment.makes(cell, stage))
     models = "-".join(dict.fromkeys(cell.model for cell in cells))
     seeds = "-".join(str(seed) for seed in dict.fromkeys(cell.seed for cell in cells))
     told = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{stage}.{cells[0].task}.{models}.{seeds}")[:100]
@@ -151,17 +150,3 @@ def _work(experiment: Experiment, stage: str, pack: _Pack, needs: tuple[str, ...
         memory=pack.side * max(size.memory for size in pack.sizes),
         device_memory=pack.side * max(size.device_memory for size in pack.sizes),
     )
-
-
-def makes_of(experiment: Experiment, cell: CellId, stage: str) -> list[Key]:
-    """The artefacts that a stage of a cell leaves in the store; its data set is there before."""
-    found: list[Key] = []
-    if stage in ("train", "all"):
-        found += [("checkpoint", config_key(experiment.checkpoint_config(cell, arm))) for arm in experiment.arms(cell)]
-    if stage in ("analyse", "all"):
-        found += [
-            ("rows", config_key(experiment.technique_config(cell, name, setting)))
-            for setting in experiment.settings(cell)
-            for name in experiment.techniques(setting)
-        ]
-    return found

@@ -14,16 +14,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from memloc.cluster.jobs import Key, Work
+from memloc.cluster.jobs import Work
 from memloc.config import config_key
-from memloc.configurations import CellId
+from memloc.configurations import CellId, Key
 from memloc.errors import MemlocError, unknown_name
-from memloc.manifest import MANIFEST
 from memloc.pipeline import Experiment
 from memloc.profiles import Profile
 from memloc.profiles.loading import parse_profile, profile_content
 from memloc.publishing.chapters import write_text_whole
-from memloc.store import LAYOUT, Store
+from memloc.store import Store
 
 FORMAT = 1
 FOLDER = "workflow"  # below MEMLOC_HOME: plans, stamps, logs
@@ -121,8 +120,9 @@ def stamp(home: Path, name: str, makes: Iterable[Key]) -> None:
 
 
 def lacks(home: Path, work: Work) -> list[Key]:
-    """The artefacts of a job that the store has not got; whether their bytes are sound is asked when they are used."""
-    return [(kind, key) for kind, key in work.makes if not (home / LAYOUT / kind / key / MANIFEST).is_file()]
+    """The artefacts of a job that the store has not got."""
+    store = Store(home)
+    return [(kind, key) for kind, key in work.makes if not store.has(kind, key)]
 
 
 def settle(home: Path, plan: Plan) -> list[Work]:
