@@ -98,6 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     execute.add_argument("--data", type=Path, help="folder of the files source (default: MEMLOC_DATA)")
     execute.add_argument("--workers", type=int, default=2, help="chapters executed at a time (default: 2)")
+    execute.add_argument("--finished", action="store_true", help="leave out cells that are not in the store")
     execute.add_argument("--force", action="store_true", help="execute also what did not change")
     execute.add_argument("--solutions", default="fold", metavar="WAY", help="of exercises: fold, show or withhold")
     execute.set_defaults(run=_book_execute)
@@ -226,6 +227,8 @@ def _book_execute(arguments: argparse.Namespace) -> int:
 
     if arguments.data:
         os.environ["MEMLOC_DATA"] = str(arguments.data.resolve())  # chapters run in processes of their own
+    if arguments.finished:
+        os.environ["MEMLOC_FINISHED"] = "1"
     runs = execute_chapters(
         arguments.profile,
         workers=arguments.workers,

@@ -230,6 +230,10 @@ class Experiment(Materials):
         control = self.profile.control
         return tuple(dict.fromkeys((*self.profile.tasks, *((control.auxiliary,) if control else ()))))
 
+    def has(self, cell: CellId) -> bool:
+        """Whether the store has everything that the profile asks of a cell."""
+        return all(self.store.has(kind, key) for kind, key in self.makes(cell))
+
     def run_cell(self, cell: CellId) -> None:
         """Everything the profile asks of one cell."""
         self.train_cell(cell)

@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm of one node: its daemon killed, a job preempted, one over its limit, a cell that fails."""
+"""The workflow on a real Slurm of one node: daemon killed, job preempted, job over its time, failing cell."""
 
 from __future__ import annotations
 
