@@ -61,7 +61,7 @@ def running() -> list[str]:
 
 
 def test_slurmd_killed_and_started_again_and_a_job_preempted(slurm: Path, tmp_path: Path) -> None:
-    training = {"epochs": 1500, "batch_size": 16, "lr": 1e-3, "max_length": 32}
+    training = {"epochs": 700, "batch_size": 16, "lr": 1e-3, "max_length": 32}
     world = World(tmp_path, training=training, tasks=[TASKS[0]])
     command = world.command("slurm", *QUICK, config={"estimates": world.estimates(20), "mem_mb": 1000})
     log = (tmp_path / "told").open("w")
@@ -91,7 +91,7 @@ def test_slurmd_killed_and_started_again_and_a_job_preempted(slurm: Path, tmp_pa
 
 def test_a_job_over_its_time_goes_on_and_a_failing_cell_stops_no_other(slurm: Path, tmp_path: Path) -> None:
     broken = broken_model(tmp_path / "broken")
-    training = {"epochs": 4500, "batch_size": 16, "lr": 1e-3, "max_length": 32}
+    training = {"epochs": 2500, "batch_size": 16, "lr": 1e-3, "max_length": 32}
     world = World(tmp_path, training=training, tasks=[TASKS[0]], models={"micro-bert": {}, str(broken): {}})
     status, said = world.snakemake("slurm", *QUICK, "--retries", "3", runtime=0.5, mem_mb=900)
     assert status == 1
