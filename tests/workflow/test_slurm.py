@@ -61,7 +61,7 @@ def running() -> list[str]:
 
 
 def test_slurmd_killed_and_started_again_and_a_job_preempted(slurm: Path, tmp_path: Path) -> None:
-    training = {"epochs": 700, "batch_size": 16, "lr": 1e-3, "max_length": 32}
+    training = {"epochs": 500, "batch_size": 16, "lr": 1e-3, "max_length": 32}
     world = World(tmp_path, training=training, tasks=[TASKS[0]])
     command = world.command("slurm", *QUICK, config={"estimates": world.estimates(20), "mem_mb": 1000})
     log = (tmp_path / "told").open("w")
@@ -89,12 +89,34 @@ def test_slurmd_killed_and_started_again_and_a_job_preempted(slurm: Path, tmp_pa
     assert "Nothing to be done" in said
 
 
+def process(job: str) -> int:
+    """The process of a job whose name begins so."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"do" in words and any(word.startswith(job.encode()) for word in words):
+            return int(path.parent.name)
+    raise AssertionError(f"no process does {job}")
+
+
 def test_a_job_over_its_time_goes_on_and_a_failing_cell_stops_no_other(slurm: Path, tmp_path: Path) -> None:
     broken = broken_model(tmp_path / "broken")
-    training = {"epochs": 2500, "batch_size": 16, "lr": 1e-3, "max_length": 32}
+    training = {"epochs": 200, "batch_size": 16, "lr": 1e-3, "max_length": 32}
     world = World(tmp_path, training=training, tasks=[TASKS[0]], models={"micro-bert": {}, str(broken): {}})
-    status, said = world.snakemake("slurm", *QUICK, "--retries", "3", runtime=0.5, mem_mb=900)
-    assert status == 1
+    command = world.command("slurm", *QUICK, "--retries", "1", config={"runtime": 0.5, "mem_mb": 900})
+    log = (tmp_path / "told").open("w")
+    call = subprocess.Popen(command, env=world.environment(), stdout=log, stderr=subprocess.STDOUT)
+    try:
+        started = "store/v1/checkpoint/*.partial/config.json"
+        until(lambda: any('"micro-bert"' in path.read_text() for path in world.home.glob(started)))
+        os.kill(process("train.one.micro-bert"), signal.SIGSTOP)  # it would end before its minute is over
+        assert call.wait(400) == 1
+    finally:
+        call.kill()
+        log.close()
+    said = (tmp_path / "told").read_text()
     assert "SLURM status is: 'TIMEOUT'" in said
     assert re.search(r"failed: one \S*broken seed 1: ", said), "its log is shown"
     found = json.loads((world.release / "manifest.json").read_text())
