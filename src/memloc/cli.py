@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from memloc import __version__
 from memloc.classroom.command import add_parser as add_classroom
+from memloc.cluster.command import add_parser as add_cluster
 from memloc.errors import MemlocError
 from memloc.options import experiment_of, names, with_profile
 from memloc.own.command import add_commands
@@ -71,9 +72,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--threads", type=int, help="of each cell (default: OMP_NUM_THREADS, or 1); last bits depend on it"
     )
     run.set_defaults(run=_run)
-    with_profile(commands.add_parser("estimate", help="hours and gigabytes a profile will take here")).set_defaults(
-        run=_estimate
-    )
+    estimate = with_profile(commands.add_parser("estimate", help="hours and gigabytes a profile will take here"))
+    estimate.add_argument("--save", type=Path, metavar="FILE", help="write them for memloc cluster plan")
+    estimate.set_defaults(run=_estimate)
     results = with_profile(commands.add_parser("results", help="what the store holds of a profile's results"))
     results.add_argument("--release", type=Path, metavar="FOLDER", help="write the numbers of all finished cells there")
     results.add_argument("--verify", type=Path, metavar="FOLDER", help="check a released run instead; needs no store")
@@ -81,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_commands(commands)
     add_benchmark(commands)
+    add_cluster(commands)
     add_classroom(commands)
 
     book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
@@ -96,6 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     execute.add_argument("--data", type=Path, help="folder of the files source (default: MEMLOC_DATA)")
     execute.add_argument("--workers", type=int, default=2, help="chapters executed at a time (default: 2)")
+    execute.add_argument("--finished", action="store_true", help="leave out cells that are not in the store")
     execute.add_argument("--force", action="store_true", help="execute also what did not change")
     execute.add_argument("--solutions", default="fold", metavar="WAY", help="of exercises: fold, show or withhold")
     execute.set_defaults(run=_book_execute)
@@ -187,6 +190,10 @@ def _estimate(arguments: argparse.Namespace) -> None:
     experiment = experiment_of(arguments)
     results = estimate(experiment)
     hours, gigabytes = sum(r.hours for r in results), sum(r.gigabytes for r in results)
+    if arguments.save:
+        from memloc.cluster.sizes import save
+
+        save(results, experiment.profile, arguments.save)
     print(
         f"profile {experiment.profile.name}: at most {hours:.1f} hours on {experiment.torch_device}, {gigabytes:.1f} GB"
     )
@@ -220,6 +227,8 @@ def _book_execute(arguments: argparse.Namespace) -> int:
 
     if arguments.data:
         os.environ["MEMLOC_DATA"] = str(arguments.data.resolve())  # chapters run in processes of their own
+    if arguments.finished:
+        os.environ["MEMLOC_FINISHED"] = "1"
     runs = execute_chapters(
         arguments.profile,
         workers=arguments.workers,

@@ -26,6 +26,8 @@ FROZEN_VERSION = 2  # the same of the frozen arm; 2: on stored states of the bac
 CONTROL_VERSION = 1  # the same of the control's arms
 DATASET_VERSION = 1
 
+Key = tuple[str, str]  # kind and key of an artefact
+
 
 class CellId(NamedTuple):
     """One (task, model, seed)."""
@@ -115,6 +117,36 @@ class Configurations:
         if control is None or cell.task == control.auxiliary or cell.seed not in (control.seeds or first):
             return SETTINGS[:1]
         return SETTINGS
+
+    def arms(self, cell: CellId) -> list[str]:
+        """The arms that the profile trains for a cell: its techniques', in every setting, and those they follow."""
+        from memloc.techniques.base import get_technique
+
+        named = set(self.profile.extra_arms)
+        for setting in self.settings(cell):
+            for name in self.techniques(setting):
+                technique = get_technique(name)
+                asked = {*technique.arms, *technique.optional} - {"pretrained"}
+                named |= {arm_of(setting, arm) for arm in asked}
+        named |= {leader for arm in named for leader in followed(arm)}
+        return [arm for arm in (*ARMS, *CONTROL_ARMS) if arm in named]
+
+    def makes(self, cell: CellId, stage: str = "all") -> list[Key]:
+        """The artefacts that a stage of a cell's work leaves in the store; its data set is there before.
+
+        Args:
+            stage: ``train``, ``analyse`` or ``all``.
+        """
+        found: list[Key] = []
+        if stage != "analyse":
+            found += [("checkpoint", config_key(self.checkpoint_config(cell, arm))) for arm in self.arms(cell)]
+        if stage != "train":
+            found += [
+                ("rows", config_key(self.technique_config(cell, name, setting)))
+                for setting in self.settings(cell)
+                for name in self.techniques(setting)
+            ]
+        return found
 
     def technique_config(self, cell: CellId, name: str, setting: str = "main") -> dict[str, Any]:
         """The full configuration of a technique's rows: its settings and the arms they come from, as it calls them."""

@@ -230,10 +230,22 @@ class Experiment(Materials):
         control = self.profile.control
         return tuple(dict.fromkeys((*self.profile.tasks, *((control.auxiliary,) if control else ()))))
 
+    def has(self, cell: CellId) -> bool:
+        """Whether the store has everything that the profile asks of a cell."""
+        return all(self.store.has(kind, key) for kind, key in self.makes(cell))
+
     def run_cell(self, cell: CellId) -> None:
         """Everything the profile asks of one cell."""
-        for arm in self.profile.extra_arms:
+        self.train_cell(cell)
+        self.analyse_cell(cell)
+
+    def train_cell(self, cell: CellId) -> None:
+        """All arms of one cell."""
+        for arm in self.arms(cell):
             self.checkpoint(cell, arm)
+
+    def analyse_cell(self, cell: CellId) -> None:
+        """All techniques on one cell; arms that are not there are trained first."""
         for setting in self.settings(cell):
             for name in self.techniques(setting):
                 self.rows(cell, name, setting)

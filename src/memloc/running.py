@@ -19,6 +19,8 @@ from memloc.pipeline import CellId, Experiment
 from memloc.profiles import Profile
 from memloc.store import Store
 
+STAGES = {"all": "run_cell", "train": "train_cell", "analyse": "analyse_cell"}  # parts of a cell's work
+
 
 @dataclass(frozen=True)
 class CellRun:
@@ -77,9 +79,24 @@ def run_profile(
         One record per cell, in the order of the profile. A failed cell does not stop the others.
     """
     ready(experiment)
-    return run_jobs(
-        [Job(cell, partial(_fill, remade(experiment), cell)) for cell in experiment.cells()], workers, say, threads
-    )
+    return run_cells(experiment, experiment.cells(), workers=workers, say=say, threads=threads)
+
+
+def run_cells(
+    experiment: Experiment,
+    cells: Sequence[CellId],
+    stage: str = "all",
+    workers: int = 1,
+    say: Callable[[str], None] = tell,
+    threads: int | None = None,
+) -> list[CellRun]:
+    """Fill the store with what the profile asks of these cells; other arguments and result as of `run_profile`.
+
+    Args:
+        stage: a name of ``STAGES``.
+    """
+    jobs = [Job(cell, partial(_fill, remade(experiment), stage, cell)) for cell in cells]
+    return run_jobs(jobs, workers, say, threads)
 
 
 def ready(experiment: Experiment) -> None:
@@ -98,8 +115,8 @@ def _experiment(profile: Profile, home: Path, device: str, data_dir: Path | None
     return Experiment(profile, Store(home), device, data_dir)
 
 
-def _fill(remake: Callable[[], Experiment], cell: CellId) -> None:
-    remake().run_cell(cell)
+def _fill(remake: Callable[[], Experiment], stage: str, cell: CellId) -> None:
+    getattr(remake(), STAGES[stage])(cell)
 
 
 def run_jobs(

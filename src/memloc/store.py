@@ -19,7 +19,7 @@ from memloc.config import canonical_json, config_key, home
 from memloc.disk import Disk, Lock, explained
 from memloc.errors import Corrupt, MemlocError, unknown_name
 from memloc.filling import WorkingFolder
-from memloc.manifest import CONFIG, RESUME, SIDECAR, verify
+from memloc.manifest import CONFIG, MANIFEST, RESUME, SIDECAR, verify
 
 __all__ = ["RESUME", "Artefact", "Store"]
 
@@ -89,6 +89,10 @@ class Store:
         """
         path, asked = self._place(kind, config)
         return self._sound(path, asked)
+
+    def has(self, kind: str, key: str) -> bool:
+        """Whether there is a complete artefact of this key; its bytes are checked when it is used, not here."""
+        return (self.root / LAYOUT / kind / key / MANIFEST).is_file()
 
     def get_or_make(
         self,

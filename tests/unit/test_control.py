@@ -32,7 +32,7 @@ from memloc.arms import (
 )
 from memloc.config import TrainConfig, config_key
 from memloc.errors import MemlocError
-from memloc.estimating import estimate, wanted_arms
+from memloc.estimating import estimate
 from memloc.models.classifier import Classifier, build_classifier
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles import load_profile
@@ -395,9 +395,9 @@ def test_which_cells_have_control_arms() -> None:
 
 def test_estimates_count_the_control(tmp_path: Path) -> None:
     plain, control = experiment(tmp_path, control=None), experiment(tmp_path)
-    assert wanted_arms(plain, CELL) == ["perturbed", "normal"]
+    assert plain.arms(CELL) == ["perturbed", "normal"]
     swapped = [arm for arm in CONTROL_ARMS if arm != "control_frozen"]
-    assert wanted_arms(control, CELL) == ["perturbed", "normal", *swapped]
+    assert control.arms(CELL) == ["perturbed", "normal", *swapped]
     (one,), (more,) = (estimate(made, lambda _: None) for made in (plain, control))
     assert more.gigabytes == pytest.approx(one.gigabytes * 4)
     assert more.hours > one.hours

@@ -57,16 +57,23 @@ class Numbers(Protocol):
 
 @dataclass(frozen=True)
 class Computed:
-    """The numbers of an experiment: what the store lacks is trained and measured now."""
+    """The numbers of an experiment: what the store lacks is trained and measured now.
+
+    Attributes:
+        experiment: what is asked.
+        finished: leave out the cells of which the store lacks anything, instead.
+    """
 
     experiment: Experiment
+    finished: bool = False
 
     @property
     def profile(self) -> Profile:
         return self.experiment.profile
 
     def cells(self) -> list[CellId]:
-        return self.experiment.cells()
+        every = self.experiment.cells()
+        return [cell for cell in every if self.experiment.has(cell)] if self.finished else every
 
     def trace(self, cell: CellId, arm: str) -> pd.DataFrame:
         return tables.read(self.experiment.checkpoint(cell, arm).file("trace.parquet"), tables.TRACE)

@@ -6,6 +6,7 @@ care which.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,7 @@ from memloc.publishing import project_root
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.released import MANIFEST, Release, read_release
 
+FINISHED = "MEMLOC_FINISHED"  # set: chapters leave out cells that are not finished
 CELL = ["task", "model", "seed"]
 Place = tuple[str, str]  # a task and a model: a panel of a figure
 
@@ -81,6 +83,13 @@ class AnyStudy(AnyRun):
         return self.numbers.profile
 
 
+def _with_cells(run: Profile, cells: Sequence[CellId]) -> Profile:
+    """A profile without the tasks and models that have no cell among these."""
+    tasks, models = {cell.task for cell in cells}, {cell.model for cell in cells}
+    kept = {model: of for model, of in run.models.items() if model in models}
+    return replace(run, tasks=tuple(task for task in run.tasks if task in tasks), models=kept)
+
+
 @dataclass(frozen=True)
 class Study(AnyStudy):
     """An experiment and the command that computes the same.
@@ -88,14 +97,28 @@ class Study(AnyStudy):
     Attributes:
         experiment: where all data come from.
         command: fills the store with everything the chapters show.
+        finished: show what the store has, and compute nothing.
     """
 
     experiment: Experiment
     command: str
+    finished: bool = False
 
     @property
     def numbers(self) -> Numbers:
-        return Computed(self.experiment)
+        return Computed(self.experiment, self.finished)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What was run."""
+        run = self.experiment.profile
+        return _with_cells(run, self.numbers.cells()) if self.finished else run
+
+    @cached_property
+    def missing(self) -> list[CellId]:
+        """The cells that are left out because something of them is not in the store."""
+        shown = self.numbers.cells()
+        return [cell for cell in self.experiment.cells() if cell not in shown]
 
     def made(self, label: str) -> str:
         """For the end of a caption: origin, command, and where the keys are; ``label`` is that section's."""
@@ -121,10 +144,7 @@ class ReleasedStudy(AnyStudy):
     @cached_property
     def profile(self) -> Profile:
         """What was run, without tasks and models of which no cell is finished: figures would show empty panels."""
-        run, cells = self.release.profile, self.release.cells()
-        tasks, models = {cell.task for cell in cells}, {cell.model for cell in cells}
-        kept = {model: of for model, of in run.models.items() if model in models}
-        return replace(run, tasks=tuple(task for task in run.tasks if task in tasks), models=kept)
+        return _with_cells(self.release.profile, self.release.cells())
 
     @property
     def command(self) -> str:
@@ -171,7 +191,7 @@ def open_study(
         "device": device if device != "auto" else None,
     }
     command = " ".join([f"memloc run --profile {profile}", *(f"--{k} {v}" for k, v in given.items() if v)])
-    return Study(Experiment(narrowed, device=device), command)
+    return Study(Experiment(narrowed, device=device), command, bool(os.environ.get(FINISHED)))
 
 
 def _names(names: Sequence[str] | str | None) -> list[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -94,6 +95,8 @@ def execute_chapters(
 
     # chapters show released runs and the assignments too
     package = chapters.package_digest(root / "results", root / "notebooks" / "assignments")
+    left_out = unfinished(profile) if os.environ.get("MEMLOC_FINISHED") else []
+    package += "".join(f"\0{cell}" for cell in left_out)  # once they are finished, pages are made again
     keys = {chapter.name: chapters.chapter_key(chapter, given, package, solutions) for chapter in found}
     runs: dict[str, ChapterRun] = {}
     todo: list[Job] = []
@@ -113,8 +116,15 @@ def execute_chapters(
         if not outcome.error:
             _record(job, outcome, profile, keys[job.name])
         runs[job.name] = ChapterRun(job.name, "failed" if outcome.error else "executed", outcome.seconds, outcome.error)
-    status.write_status(out, [status.seen_from(chapter.folder, chapter.name) for chapter in every])
+    status.write_status(out, [status.seen_from(chapter.folder, chapter.name) for chapter in every], left_out)
     return [runs[chapter.name] for chapter in found]
+
+
+def unfinished(profile: str) -> list[str]:
+    """The cells of a profile that the store has not got whole."""
+    from memloc.publishing.reading import open_study
+
+    return [str(cell) for cell in open_study(profile).missing]
 
 
 def _named(every: list[chapters.Chapter], names: Iterable[str] | None) -> list[chapters.Chapter]:

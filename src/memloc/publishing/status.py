@@ -94,24 +94,34 @@ def _made_with(records: list[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def render(records: Mapping[str, Mapping[str, Any] | None]) -> str:
-    """The page in MyST Markdown; a chapter without a record is listed as not run."""
+def render(records: Mapping[str, Mapping[str, Any] | None], left_out: Iterable[str] = ()) -> str:
+    """The page in MyST Markdown; a chapter without a record is listed as not run.
+
+    Args:
+        records: of the chapters by name.
+        left_out: cells that are missing in all of them.
+    """
     table = ["| chapter | profile | parameters | device | duration | executed |", "|---|---|---|---|---|---|"]
     table += [_row(name, record) for name, record in records.items()]
     found = [record for record in records.values() if record]
     made = f"\n## Versions\n\n{_made_with(found)}\n" if found else ""
-    return f"{INTRODUCTION}\n" + "\n".join(table) + "\n" + made
+    cells = "\n".join(f"- {_cell(cell)}" for cell in left_out)
+    missing = (
+        f"\n## Missing cells\n\nNot finished when the chapters were run, and left out:\n\n{cells}\n" if cells else ""
+    )
+    return f"{INTRODUCTION}\n" + "\n".join(table) + "\n" + missing + made
 
 
-def write_status(out: Path, names: Iterable[str] | None = None) -> Path:
+def write_status(out: Path, names: Iterable[str] | None = None, left_out: Iterable[str] = ()) -> Path:
     """Write the status page beside the chapters, unless it already says the same.
 
     Args:
         out: folder of the executed chapters.
         names: pages to list, in reading order, as seen from ``out``; default the chapters that have a record.
+        left_out: as in `render`.
     """
     listed = sorted(path.name.removesuffix(".run.json") for path in out.glob("*.run.json")) if names is None else names
-    text, page = render({name: read_record(out, name) for name in listed}), out / "status.md"
+    text, page = render({name: read_record(out, name) for name in listed}, left_out), out / "status.md"
     if not page.exists() or page.read_text(encoding="utf-8") != text:
         write_text_whole(page, text)
     return page

@@ -186,7 +186,7 @@ def made_table(study: Study, kinds: Iterable[str] = ("perturbed", "normal", "swa
         row: dict[str, Any] = {**cell._asdict(), "dataset": config_key(experiment.dataset_config(cell.task))}
         for kind in kinds:
             make = experiment.checkpoint_config if kind in ARMS else experiment.technique_config
-            row[kind] = config_key(make(cell, kind))
+            row[kind] = "missing" if cell in study.missing else config_key(make(cell, kind))
         rows.append(row)
     return pd.DataFrame(rows)
 
