@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from memloc.analysis.layers import (
     attainable_range,
@@ -108,7 +108,7 @@ def share_interval(share: float, n: int, level: float = 0.95) -> tuple[float, fl
     """
     if n < 1 or not 0 <= share <= 1:
         raise MemlocError("share of trials", (share, n), "a number from 0 to 1, of one trial or more")
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     centre, spread = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low, high = ((centre + sign * spread) / (1 + z * z / n) for sign in (-1, 1))
     return max(0.0, low), min(1.0, high)

@@ -15,13 +15,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 from memloc.config import config_key
 from memloc.errors import MemlocError, unknown_name
 from memloc.publishing.exercises import read_solutions, solutions_path
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 

@@ -6,12 +6,14 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
 import pandas as pd
-from nbformat import NotebookNode
 
 from memloc.publishing.chapters import write_text_whole
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 TABLES = "memloc-tables"  # the name under which an output carries its tables
 DATA = "data"  # the folder of tables, beside the notebooks
@@ -100,6 +102,8 @@ def add_footer(notebook: NotebookNode, command: str, source: str, name: str, fil
     if files:
         lines.append("- Numbers shown on this page, as CSV:")
         lines += [f"  - {words}: {{download}}`{file} <{DATA}/{name}/{file}>`" for file, words in files]
+    import nbformat  # takes a second, which the kernel of every page would spend
+
     cell = nbformat.v4.new_markdown_cell("\n".join(lines))
     cell["id"] = f"{name[:50]}-rerun"
     notebook.cells.append(cell)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING
 
 from memloc.errors import MemlocError, unknown_name
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 WAYS = ("fold", "show", "withhold")
 EXERCISE = re.compile(r"^```\{exercise\}.*?^```$", re.MULTILINE | re.DOTALL)
