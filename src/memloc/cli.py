@@ -13,6 +13,7 @@ from typing import NoReturn
 from memloc import __version__
 from memloc.classroom.command import add_parser as add_classroom
 from memloc.cluster.command import add_parser as add_cluster
+from memloc.doctor import add_parser as add_doctor
 from memloc.errors import MemlocError
 from memloc.options import experiment_of, names, with_profile
 from memloc.own.command import add_commands
@@ -84,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_benchmark(commands)
     add_cluster(commands)
     add_classroom(commands)
+    add_doctor(commands)
 
     book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
     execute = book.add_parser("execute", help="execute the chapters that changed")

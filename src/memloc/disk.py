@@ -46,6 +46,10 @@ class Disk:
         """Move within one file system, in one step."""
         os.rename(source, target)
 
+    def allow(self, path: Path, mode: int) -> None:
+        """Set who may read and write a file."""
+        os.chmod(path, mode)
+
     def remove(self, path: Path) -> None:
         """Remove a file or a whole folder; nothing there is no error."""
         if path.is_dir() and not path.is_symlink():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,10 @@ class WorkingFolder:
         taken = [name for name in (MANIFEST, SIDECAR) if os.path.lexists(self.path / name)]
         if taken or not self._has_config():
             raise MemlocError("file written by make", taken or CONFIG, "names other than those the store writes itself")
+        mode = (self.path / CONFIG).stat().st_mode
         for name in files_under(self.path):
+            if (self.path / name).stat().st_mode != mode:  # some writers keep files to their owner; stores are shared
+                self.disk.allow(self.path / name, stat.S_IMODE(mode))
             self.disk.sync(self.path / name)
         manifest = json_bytes(describe(self.path))
         for name, data in ((SIDECAR, json_bytes(record)), (MANIFEST, manifest)):

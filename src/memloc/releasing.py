@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 from memloc import tables
 from memloc.analysis.status import majority_rate
 from memloc.arms import SETTINGS, arm_of
-from memloc.disk import explained
+from memloc.disk import Disk, Lock, explained
 from memloc.errors import MemlocError
 from memloc.manifest import digest, json_bytes
 from memloc.pipeline import CellId, Experiment
@@ -26,6 +26,7 @@ from memloc.store import Artefact
 
 Part = tuple[str, str]  # setting and name; data sets and arms stand in the main one, their names are unique
 MAIN = SETTINGS[0]
+ENDS = ("partial", "old")  # beside a release: while it is written, and the one that it replaces
 TOLD = ("started", "seconds", "device", "threads", "versions", "git")  # of a sidecar; not its host and platform
 
 
@@ -149,6 +150,8 @@ def put(
 ) -> None:
     """Write a release beside the folder, then exchange the two; what was there goes last.
 
+    What a killed process left of an earlier attempt is put right first.
+
     Args:
         manifest: what is said of the tables; their sizes and hashes, and its own, are added.
         joined: the tables by file name.
@@ -156,22 +159,55 @@ def put(
     """
     with explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        old = partial.with_name(f"{partial.name}.old")
+    with explained(folder), _writing(folder) as (partial, old):
         try:
+            partial.mkdir()
             manifest["tables"] = {}
             for name, frame in joined.items():
                 tables.write(frame, schemas[name], partial / name)
                 manifest["tables"][name] = {"sha256": digest(partial / name), "size": (partial / name).stat().st_size}
             (partial / MANIFEST).write_bytes(json_bytes({**manifest, "sha256": seal(manifest)}))
-            partial.chmod(0o755)  # mkdtemp's folders are the owner's alone
             if folder.exists():
                 os.rename(folder, old)
             os.rename(partial, folder)
-        except BaseException:
-            if old.exists() and not folder.exists():
-                os.rename(old, folder)
-            raise
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
+            _put_right(folder)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Alone at a release: where it is written, and where the one before it waits."""
+    with _lock(folder):
+        yield _put_right(folder)
+
+
+def _lock(folder: Path) -> Lock:
+    return Lock(folder.with_name(f".{folder.name}.lock"), Disk())
+
+
+def _put_right(folder: Path) -> tuple[Path, Path]:
+    """Take the release before where there is none, and remove the rest."""
+    partial, old = (folder.with_name(f".{folder.name}.{end}") for end in ENDS)
+    if old.exists() and not folder.exists():
+        os.rename(old, folder)
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+    return partial, old
+
+
+def mend_releases(parent: Path) -> list[Path]:
+    """Put right what killed processes left beside the releases of a folder.
+
+    Returns:
+        What was there and is gone, sorted.
+    """
+    left = sorted(path for end in (*ENDS, "lock") for path in parent.glob(f".*.{end}"))
+    for name in sorted({path.name[1:].rpartition(".")[0] for path in left}):
+        lock = _lock(parent / name)
+        with explained(parent):
+            if lock.acquire(wait=False):  # else it is being written now
+                try:
+                    _put_right(parent / name)
+                finally:
+                    lock.release()
+    return [path for path in left if not os.path.lexists(path)]

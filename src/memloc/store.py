@@ -147,8 +147,38 @@ class Store:
             elif artefact is not None:
                 yield artefact
 
-    def sweep(self) -> list[Path]:
-        """Remove working folders (with their resume state) and lock files that belong to no running process.
+    def faults(self) -> Iterator[tuple[Path, MemlocError]]:
+        """Folders that are no sound artefact of their key, and why; nothing is changed.
+
+        A `Corrupt` one is made again when it is next asked for. Others are never used, and nothing replaces them.
+        """
+        for path in sorted((self.root / LAYOUT).glob("*/*")):
+            if path.suffix in (".partial", ".lock"):
+                continue
+            try:
+                found = self._load(path)
+            except MemlocError as error:
+                yield path, error
+                continue
+            if found is not None and config_key(found.config) != path.name:
+                yield path, MemlocError("folder of an artefact", str(path), "the key of the configuration in it")
+
+    def discard(self, path: Path) -> bool:
+        """Remove an artefact's folder; False if a running process has to do with it."""
+        lock = self._lock(path)
+        if not lock.acquire(wait=False):
+            return False
+        try:
+            self._discard(path)
+        finally:
+            lock.release()
+        return True
+
+    def sweep(self, resumable: bool = True) -> list[Path]:
+        """Remove working folders and lock files that belong to no running process.
+
+        Args:
+            resumable: also folders with resume state, from which the next run would have gone on.
 
         Returns:
             What was removed, sorted.
@@ -160,7 +190,8 @@ class Store:
             lock = self._lock(path)
             if lock.acquire(wait=False):
                 try:
-                    self._discard(_partial(path))
+                    if resumable or os.path.lexists(path) or not (_partial(path) / RESUME).is_dir():
+                        self._discard(_partial(path))
                 finally:
                     lock.release()
                 removed += [left for left in there if not os.path.lexists(left)]
