@@ -154,6 +154,20 @@ def test_the_sidecar_tells_of_the_run(store: Store) -> None:
     assert {"python", "memloc", "torch", "transformers", "datasets", "numpy", "pandas"} == sidecar["versions"].keys()
 
 
+def test_files_are_for_whoever_may_read_the_store(store: Store) -> None:
+    def make(folder: Path) -> None:
+        make_toy(folder)
+        (folder / "table.bin").chmod(0o600)  # as some libraries write
+
+    before = os.umask(0o002)
+    try:
+        artefact = store.get_or_make("toy", CONFIG, make)
+    finally:
+        os.umask(before)
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in artefact.path.rglob("*") if path.is_file()}
+    assert set(modes.values()) == {"0o664"}, modes
+
+
 def test_a_file_is_hashed_once_until_it_changes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     artefact = store.get_or_make("toy", CONFIG, make_toy)
     time.sleep(1.5 * manifest.SETTLED_NS / 1e9)

@@ -19,6 +19,8 @@ def save_point(folder: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, s
     """Write a resume point beside the old one, then put it in its place: a kill leaves one whole point."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file(dict(tensors), folder / "point.tmp", metadata=dict(meta))
+    # safetensors keeps files to their owner; who may write the folder may go on from here
+    (folder / "point.tmp").chmod(folder.stat().st_mode & 0o666)
     (folder / "point.tmp").replace(folder / POINT)
 
 
