@@ -8,6 +8,7 @@ right, so ``memloc run`` and a workflow can take turns on one store.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ from memloc.publishing.chapters import write_text_whole
 from memloc.store import Store
 
 FORMAT = 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # of a job
 FOLDER = "workflow"  # below MEMLOC_HOME: plans, stamps, logs
 
 
@@ -103,6 +105,8 @@ def read_plan(path: Path) -> Plan:
 
 
 def _work(entry: Mapping[str, Any]) -> Work:
+    if not NAME.fullmatch(entry["name"]):  # the stamp and the log are called so
+        raise ValueError(f"job called {entry['name']!r}")
     cells = tuple(CellId(*cell) for cell in entry["cells"])
     makes = tuple((kind, key) for kind, key in entry["makes"])
     return Work(**{**entry, "cells": cells, "makes": makes, "needs": tuple(entry["needs"])})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from memloc.errors import MemlocError, unknown_name
 
@@ -73,6 +74,9 @@ class FilesSource:
         _known_keys("files.splits", self.splits, SPLITS, "train")
         if not 1 <= len(self.columns) <= len(PARTS):
             raise MemlocError("files.columns", self.columns, "one to three text columns")
+        for place in (self.folder, *(stem for stems in self.splits.values() for stem in stems)):
+            if Path(place).is_absolute() or ".." in Path(place).parts:
+                raise MemlocError("place of a data file", place, "a path inside the data folder")
         if self.pool and set(self.splits) != {"train"}:
             raise MemlocError("files.splits of a pool", sorted(self.splits), "train alone")
 
