@@ -13,6 +13,7 @@ from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
 from memloc.provenance import peak_memory
 from memloc.running import tell
+from memloc.scale.costs import swapped_layers
 from memloc.techniques.base import get_technique, settings_of
 from memloc.techniques.retraining import chosen_windows
 
@@ -124,10 +125,8 @@ def _training(experiment: Experiment, cells: list[CellId], step: float, forward:
 def _analyses(experiment: Experiment, cells: list[CellId], step: float, forward: float) -> float:
     """Seconds of the long analyses of these cells, from seconds per token."""
     layers = get_model(cells[0].model).layers
-    # the share of the plain cost of one window after another that the swapping engine pays, see its docstring
-    engine = layers + layers * (layers + 1) / 2 + (layers - 1) * layers * (layers + 1) / 6
     asked = [name for cell in cells for at in experiment.settings(cell) for name in experiment.techniques(at)]
-    seconds = forward * engine / layers * asked.count("swapping")
+    seconds = forward * swapped_layers(layers) / layers * asked.count("swapping")
     seconds += step * _retrainings(experiment, layers) * asked.count("retraining")
     seconds += _ensembles(experiment, step, forward) * len(cells)
     return float(seconds * experiment.encoded(cells[0], "train").lengths.sum())
