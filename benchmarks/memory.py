@@ -106,7 +106,9 @@ def _measure_here(given: argparse.Namespace) -> None:
     report(True)
 
 
-def long_cell(family: str, layers: int, hidden: int, rows: int, tokens: int, device: torch.device) -> tuple[Cell, int]:
+def long_cell(
+    family: str, layers: int, hidden: int, rows: int, tokens: int, device: torch.device, classes: int = CLASSES
+) -> tuple[Cell, int]:
     """A cell of random weights and ids, each example as long as the others; and the bytes of one model.
 
     Arms that a technique asks for are copies, and count as its own.
@@ -114,15 +116,15 @@ def long_cell(family: str, layers: int, hidden: int, rows: int, tokens: int, dev
     spec = ModelSpec(
         name="long", title="long", family=family, source="builtin", hidden=hidden, heads=hidden // 32, layers=layers
     )
-    start = build_classifier(spec, {"main": CLASSES}, head_seed=1).eval().to(device)
+    start = build_classifier(spec, {"main": classes}, head_seed=1).eval().to(device)
     rng = np.random.default_rng(derived_seed("memory", rows, tokens))
     ids = [row.tolist() for row in rng.integers(5, 1000, (rows, tokens))]
-    label = rng.integers(CLASSES, size=rows)
+    label = rng.integers(classes, size=rows)
     noisy = rng.random(rows) < 0.15
-    given = np.where(noisy, (label + rng.integers(1, CLASSES, size=rows)) % CLASSES, label)
+    given = np.where(noisy, (label + rng.integers(1, classes, size=rows)) % classes, label)
     data = Encoded(ids, np.arange(rows), label, given, noisy, pad_id=0)
     size = sum(p.numel() * p.element_size() for p in start.parameters())
-    return Cell("memory", "long", family, 1, CLASSES, data, lambda arm, _=False: changed(start, arm), ARMS), size
+    return Cell("memory", "long", family, 1, classes, data, lambda arm, _=False: changed(start, arm), ARMS), size
 
 
 if __name__ == "__main__":

@@ -27,15 +27,20 @@ def read_benchmarks(path: Path | None = None) -> pd.DataFrame:
     Raises:
         MemlocError: if it has other columns.
     """
-    return _read(path or project_root() / FOLDER / "benchmarks.parquet", COLUMNS)
+    return read_columns(path or project_root() / FOLDER / "benchmarks.parquet", COLUMNS)
 
 
 def read_memory(path: Path | None = None) -> pd.DataFrame:
     """The table that ``python -m benchmarks.memory --out`` wrote, as `read_benchmarks`."""
-    return _read(path or project_root() / FOLDER / "memory.parquet", MEMORY_COLUMNS)
+    return read_columns(path or project_root() / FOLDER / "memory.parquet", MEMORY_COLUMNS)
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def read_columns(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table of measurements, empty where there is no file.
+
+    Raises:
+        MemlocError: if it has other columns.
+    """
     if not path.is_file():
         return pd.DataFrame(columns=list(columns))
     frame = pd.read_parquet(path)
