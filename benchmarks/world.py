@@ -66,7 +66,7 @@ def build(shape: Shape, device: torch.device, data_dir: Path | None = None) -> W
         MemlocError: for an unknown model or task, a source that cannot be read, or a width that cannot be had.
     """
     profile = load_profile("mini").narrowed([shape.task], [shape.model], [1], shape.source)
-    profile = replace(profile, data=replace(profile.data, cap=0))
+    profile = profile.with_data(cap=0)
     experiment = Experiment(profile, device=str(device), data_dir=data_dir)
     data = experiment.encoded(CellId(shape.task, shape.model, 1), "train")
     classes = shape.classes or int(data.given.max()) + 1

@@ -69,7 +69,7 @@ class Configurations:
             "task_version": spec.version,
             "source": self.profile.source,
             "fingerprint": self._fingerprints[task],
-            "data": asdict(self.profile.data),
+            "data": asdict(self.profile.data_of(task)),
         }
 
     def checkpoint_config(self, cell: CellId, arm: str) -> dict[str, Any]:

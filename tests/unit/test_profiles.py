@@ -14,6 +14,7 @@ from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import ARMS
 from memloc.profiles import load_profile, profile_names
+from memloc.profiles.loading import parse_profile, profile_content
 from memloc.techniques import get_technique, register_technique, technique_names
 from memloc.techniques.base import settings_of
 
@@ -87,7 +88,7 @@ def test_narrowing() -> None:
         ({"models": ["micro-bert"]}, "models of profile tests"),
         ({"models": {"micro-bert": 3}}, "micro-bert of profile tests: 3; accepted: a mapping"),
         ({"tasks": ["gen-cu-2a"]}, "unknown task: 'gen-cu-2a'"),
-        ({"tasks": "gen-cue-2a"}, "tasks of profile tests: 'gen-cue-2a'; accepted: a value of type list"),
+        ({"tasks": "gen-cue-2a"}, "tasks of profile tests: 'gen-cue-2a'; accepted: a value of type list or dict"),
         ({"tasks": []}, "no tasks"),
         ({"seeds": ["one"]}, "seeds of micro-bert in profile tests"),
         ({"seeds": [1.5]}, "seeds of micro-bert in profile tests"),
@@ -122,3 +123,18 @@ def test_keys_of_configurations() -> None:
     assert from_mapping(TrainConfig, {"lr": 1}, "x").lr == 1.0
     with pytest.raises(MemlocError, match=r"x\.epochs: True"):
         from_mapping(TrainConfig, {"epochs": True}, "x")
+
+
+def test_tasks_may_have_data_settings_of_their_own() -> None:
+    content = {"purpose": "x", "source": "generated", "models": {"micro-bert": {}}, "seeds": [1], "data": {"cap": 60}}
+    found = parse_profile("mine", {**content, "tasks": {"gen-cue-2a": None, "gen-cue-6a": {"cap": 120, "floor": 5}}})
+    assert [found.data_of(task).cap for task in found.tasks] == [60, 120]
+    assert found.data_of("gen-cue-6a").floor == 5
+    assert found.rows_told == "at most 60 or 120"
+    assert found.narrowed(["gen-cue-2a"]).rows_told == "at most 60"
+    assert parse_profile("mine", profile_content(found)) == found
+    assert [found.with_data(noise_rate=0.3).data_of(task).noise_rate for task in found.tasks] == [0.3, 0.3]
+    with pytest.raises(MemlocError, match="data of gen-cue-2a"):
+        parse_profile("mine", {**content, "tasks": {"gen-cue-2a": {"caps": 3}}})
+    with pytest.raises(MemlocError, match="gen-cue-2a of profile mine"):
+        parse_profile("mine", {**content, "tasks": {"gen-cue-2a": 3}})

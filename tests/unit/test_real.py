@@ -63,7 +63,7 @@ def test_facts_say_what_is_in_it_and_what_is_not(released: Swapping) -> None:
     assert told["not finished when it was released"] == "rte, MiniLM (6 layers) (seed 1), without probing"
     assert told["left out, labels not memorised"] == "1"
     assert told["shown but not counted, task not learnt"] == "0"
-    assert told["training rows"] == "at most 500 a task"
+    assert told["training rows"] == "at most 500"
     assert "learning rate 0.0001 and 0.0002 (study: 1e-05)" in told["not as in the study"]
     assert "bf16 autocast in training (evaluation and swapping: fp32)" in told["not as in the study"]
     assert told["exploratory"].startswith("trec and sst2:")

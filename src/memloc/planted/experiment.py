@@ -82,8 +82,7 @@ class Plantings:
     def at(self, noise: float) -> Experiment:
         """The experiment with this share of wrong labels."""
         if noise not in self._amounts:
-            data = dataclasses.replace(self.profile.data, noise_rate=noise)
-            profile = dataclasses.replace(self.profile, data=data)
+            profile = self.profile.with_data(noise_rate=noise)
             self._amounts[noise] = dataclasses.replace(self.experiment, profile=profile, _datasets={})
         return self._amounts[noise]
 

@@ -38,6 +38,7 @@ class Profile:
         tasks: names in the task catalogue.
         models: model name to its run.
         data: perturbation, caps.
+        own_data: tasks for which they are others.
         extra_arms: arms trained beside those that the techniques name.
         techniques: technique name to settings.
         resamples: bootstrap draws of intervals.
@@ -56,6 +57,25 @@ class Profile:
     resamples: int = 1000
     control: Control | None = None
     planted: Planting | None = None
+    own_data: dict[str, DataConfig] = field(default_factory=dict)
+
+    def data_of(self, task: str) -> DataConfig:
+        """Perturbation and caps of a task."""
+        return self.own_data.get(task, self.data)
+
+    def with_data(self, **changes: Any) -> Profile:
+        """The profile with other values of `DataConfig`, for every task."""
+        own = {task: dataclasses.replace(data, **changes) for task, data in self.own_data.items()}
+        return dataclasses.replace(self, data=dataclasses.replace(self.data, **changes), own_data=own)
+
+    @property
+    def rows_told(self) -> str:
+        """How many training rows a task has, in words."""
+        caps = sorted({self.data_of(task).cap for task in self.tasks})
+        if caps == [0]:
+            return "all"
+        told = f"at most {' or '.join(f'{cap:,}' for cap in caps if cap)}"
+        return f"{told}, or all" if 0 in caps else told
 
     def narrowed(
         self,
@@ -72,8 +92,10 @@ class Profile:
         chosen = {m: self.models.get(m) or next(iter(self.models.values())) for m in models or self.models}
         if seeds:
             chosen = {m: dataclasses.replace(run, seeds=tuple(dict.fromkeys(seeds))) for m, run in chosen.items()}
+        kept = tuple(dict.fromkeys(tasks or self.tasks))
+        own = {task: data for task, data in self.own_data.items() if task in kept}
         return dataclasses.replace(
-            self, tasks=tuple(dict.fromkeys(tasks or self.tasks)), models=chosen, source=source or self.source
+            self, tasks=kept, models=chosen, source=source or self.source, own_data=own
         ).checked()
 
     def checked(self) -> Profile:
@@ -128,16 +150,23 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
     for key in ("purpose", "source", "tasks", "models", "seeds"):
         if not content.get(key):
             raise MemlocError(f"profile {name}", f"no {key}", f"a value for {key}")
-    kinds = {"tasks": list, "seeds": list, "extra_arms": list, "resamples": int}
-    kinds |= dict.fromkeys(("models", "data", "training", "techniques", "control", "planted"), dict)
+    kinds: dict[str, type] = {"seeds": list, "extra_arms": list, "resamples": int}
+    kinds |= dict.fromkeys(("tasks", "models", "data", "training", "techniques", "control", "planted"), dict)
+    given = content["tasks"]
+    content = {**content, "tasks": dict.fromkeys(given) if isinstance(given, list) else given}
     for key, kind in kinds.items():
         if content.get(key) is not None and not isinstance(content[key], kind):
-            raise MemlocError(f"{key} of profile {name}", content[key], f"a value of type {kind.__name__}")
-    for key in ("models", "techniques"):
+            raise MemlocError(
+                f"{key} of profile {name}",
+                content[key],
+                f"a value of type {'list or dict' if key == 'tasks' else kind.__name__}",
+            )
+    for key in ("tasks", "models", "techniques"):
         for entry, value in (content.get(key) or {}).items():
             if value is not None and not isinstance(value, dict):
                 raise MemlocError(f"{entry} of profile {name}", value, "a mapping of settings, which may be empty")
-    training = dict(content.get("training") or {})
+    tasks: dict[str, Any] = content["tasks"]
+    training, data = dict(content.get("training") or {}), dict(content.get("data") or {})
     models = {
         model: _model_run(name, model, content["seeds"], training, own or {})
         for model, own in content["models"].items()
@@ -146,14 +175,19 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
         name=name,
         purpose=content["purpose"],
         source=content["source"],
-        tasks=tuple(content["tasks"]),
+        tasks=tuple(tasks),
         models=models,
-        data=from_mapping(DataConfig, content.get("data") or {}, f"profile {name}: data"),
+        data=from_mapping(DataConfig, data, f"profile {name}: data"),
         extra_arms=tuple(content.get("extra_arms") or ()),
         techniques={t: dict(s or {}) for t, s in (content.get("techniques") or {}).items()},
         resamples=int(content.get("resamples", 1000)),
-        control=parse_control(name, content.get("control"), content["tasks"], content.get("techniques") or {}),
+        control=parse_control(name, content.get("control"), list(tasks), content.get("techniques") or {}),
         planted=parse_planting(name, content.get("planted")),
+        own_data={
+            task: from_mapping(DataConfig, {**data, **own}, f"profile {name}: data of {task}")
+            for task, own in tasks.items()
+            if own
+        },
     ).checked()
 
 
@@ -163,12 +197,24 @@ def profile_content(profile: Profile) -> dict[str, Any]:
     content = dataclasses.asdict(profile) | {
         "models": {model: {"seeds": list(run.seeds), **dataclasses.asdict(run.training)} for model, run in runs},
         "seeds": sorted({seed for run in profile.models.values() for seed in run.seeds}),
-        "tasks": list(profile.tasks),
+        "tasks": _tasks_content(profile),
         "extra_arms": list(profile.extra_arms),
     }
-    del content["name"], content["control"], content["planted"]  # a profile without these says nothing of them
+    # a profile without these says nothing of them
+    del content["name"], content["control"], content["planted"], content["own_data"]
     content |= {"control": control_content(profile.control)} if profile.control else {}
     return content | ({"planted": planting_content(profile.planted)} if profile.planted else {})
+
+
+def _tasks_content(profile: Profile) -> list[str] | dict[str, dict[str, Any]]:
+    """A list, or where tasks have data settings of their own, these by task."""
+    if not profile.own_data:
+        return list(profile.tasks)
+    usual = dataclasses.asdict(profile.data)
+    return {
+        task: {k: v for k, v in dataclasses.asdict(profile.data_of(task)).items() if v != usual[k]}
+        for task in profile.tasks
+    }
 
 
 def _model_run(

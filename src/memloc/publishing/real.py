@@ -149,7 +149,7 @@ def about(data: Shown) -> pd.DataFrame:
     kept = status[status["memorised"]]
     rows = {
         "profile": f"{profile.name}: {data.study.origin}",
-        "training rows": f"at most {profile.data.cap} a task" if profile.data.cap else "all",
+        "training rows": profile.rows_told,
         "cells": _by_place([CellId(*cell) for cell in status[CELL].itertuples(index=False)]),
         "not finished when it was released": _unfinished(data) or "none",
         "left out, labels not memorised": str(len(status) - len(kept)),

@@ -125,7 +125,7 @@ def perturbation_table(study: Study) -> pd.DataFrame:
     rows = []
     for name in sort_tasks(study.profile.tasks):
         data = study.experiment.dataset(name)
-        train, rate = data.train, study.profile.data.noise_rate
+        train, rate = data.train, study.profile.data_of(name).noise_rate
         noisy = train[train["group"] == "noisy"]
         by_rule = sum(int(rate * n) for n in train["label"].value_counts())
         held_out = pd.concat([data.validation, data.test])

@@ -70,14 +70,14 @@ def runs_table(entry: Entry) -> pd.DataFrame:
     """Which released runs have cells of it: tasks, models, seeds, rows, and what was measured."""
     rows = []
     for run, study in entry.runs.items():
-        cells, data = study.numbers.cells(), study.profile.data
+        cells = study.numbers.cells()
         rows.append(
             {
                 "run": run,
                 "tasks": listed(list(study.profile.tasks)),
                 "models": listed([model_title(model) for model in study.profile.models]),
                 "seeds": str(len({cell.seed for cell in cells})),
-                "training rows": f"at most {data.cap}" if data.cap else "all",
+                "training rows": study.profile.rows_told,
                 "measured": listed(list(study.profile.techniques)),
                 "": "exploratory" if set(study.profile.tasks) <= _exploratory() else "",
             }
