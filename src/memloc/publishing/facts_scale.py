@@ -118,9 +118,11 @@ def _days(runs: list[Schedule]) -> str:
 
 
 def first_seed(calculated: Calculated, machine: Machine) -> float:
-    """By how much the longest cell of a task and model exceeds the mean of its seeds, the largest such ratio."""
-    seconds: dict[tuple[str, str], list[float]] = {}
+    """By how much a cell's training, or its analyses, exceed the mean of its model's seeds; the largest such ratio."""
+    seconds: dict[tuple[str, str, str], list[float]] = {}
     for cell in calculated.sketch.cells():
         own = pieces(calculated.sketch, cell, calculated.tasks)
-        seconds.setdefault((cell.task, cell.model), []).append(sum(machine.seconds(p.cost, p.shape) for p in own))
+        for stage in ("checkpoint", "rows"):
+            took = sum(machine.seconds(piece.cost, piece.shape) for piece in own if piece.artefact[0] == stage)
+            seconds.setdefault((cell.task, cell.model, stage), []).append(took)
     return max(max(own) * len(own) / sum(own) for own in seconds.values())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SIZES = ("rows", "layers", "classes")
 HOUR = 3600.0
+NEAREST = 1.2  # ratio of two ticks that both have names
 
 
 def growth_in_sizes(growth: Growth) -> Drawn:
@@ -27,17 +28,19 @@ def growth_in_sizes(growth: Growth) -> Drawn:
         max(1, len(names)), len(SIZES), figsize=(WIDTH, 1.05 * max(2, len(names)) + 0.9), squeeze=False, sharey="row"
     )
     for row, name in enumerate(names):
-        axes[row, 0].set_ylabel(name, fontsize=SMALL)
-        for column, varied in enumerate(SIZES):
-            if (name, varied) in growth.axes:
-                _draw(axes[row, column], growth, growth.axes[name, varied])
+        axes[row, 0].set_ylabel(f"{name}, s", fontsize=SMALL)
+        shown = [growth.axes[name, varied] for varied in SIZES if (name, varied) in growth.axes]
+        for axis in shown:
+            _draw(axes[row, SIZES.index(axis.varied)], growth, axis)
+        if shown:
+            _name_ends(axes[row, 0], shown, growth)
+        for column in range(len(SIZES)):
             if row < len(names) - 1:
                 axes[row, column].tick_params(labelbottom=False)
     for column, varied in enumerate(SIZES):
         axes[-1, column].set_xlabel(VARIED[varied], fontsize=SMALL)
     if names:
         legend_above(figure, axes[0, 0], 2)
-    figure.supylabel("seconds", fontsize=SMALL + 1, color=INK)
     return Drawn(figure, _told(growth, "a row a technique and a column N, L or C", SIZES))
 
 
@@ -52,6 +55,7 @@ def growth_in_sets(growth: Growth) -> Drawn:
         panel.set_visible(False)
     for panel, key in zip(axes.flat, chosen, strict=False):
         _draw(panel, growth, growth.axes[key])
+        _name_ends(panel, [growth.axes[key]], growth)
         panel.set_title(key[0], fontsize=SMALL + 0.5)
         panel.set_xlabel("members" if key == ("maps", "seeds") else VARIED[key[1]], fontsize=SMALL)
     if chosen:
@@ -66,14 +70,27 @@ def _draw(panel: Axes, growth: Growth, axis: Axis) -> None:
     panel.plot(axis.sizes, axis.seconds, "o", color=PALETTE[1], markersize=4, label="measured")
     panel.set_xscale("log", base=2)
     panel.set_yscale("log")
-    panel.set_xticks(axis.sizes, [f"{size:g}" for size in axis.sizes], fontsize=SMALL - 1)
+    shown = _apart(axis.sizes)
+    panel.set_xticks(shown, [f"{size:g}" for size in shown], fontsize=SMALL - 1)
     panel.minorticks_off()
     panel.tick_params(labelsize=SMALL - 1, length=2)
-    both = [*line, *axis.seconds]
-    if max(both) / min(both) < 10:  # no power of ten may lie inside: name the ends
-        ends = [float(f"{value:.2g}") for value in (min(both), max(both))]
-        panel.set_yticks(ends, [f"{value:g}" for value in ends])
-        panel.set_ylim(min(both) / 1.6, max(both) * 1.6)
+
+
+def _apart(sizes: Sequence[float]) -> list[float]:
+    """Those whose names do not run into one another on a logarithmic axis, the largest first kept."""
+    kept: list[float] = []
+    for size in sorted(set(sizes), reverse=True):
+        if not kept or kept[-1] / size > NEAREST:
+            kept.append(size)
+    return kept[::-1]
+
+
+def _name_ends(panel: Axes, shown: Sequence[Axis], growth: Growth) -> None:
+    """Name the least and the most seconds of what shares an axis: no power of ten need lie between them."""
+    values = [value for axis in shown for value in (*axis.seconds, *growth.lines[axis.technique].seconds(axis.work))]
+    ends = [float(f"{value:.2g}") for value in (min(values), max(values))]
+    panel.set_yticks(ends, [f"{value:g}" for value in ends])
+    panel.set_ylim(min(values) / 1.5, max(values) * 1.5)
 
 
 def _told(growth: Growth, layout: str, varied: Sequence[str]) -> str:
@@ -100,7 +117,7 @@ def devices(calculated: Calculated) -> Drawn:
         subplot_kw={"xscale": "log", "yscale": "log"},
     )
     told = []
-    for panel, machine in zip(axes[0], machines, strict=True):
+    for panel, machine in zip(axes[0], machines if calculated.tasks else (), strict=False):
         for number, (cut, words) in enumerate(CUTS.items()):
             runs = [calculated.runs[cut, machine, k] for k in DEVICES]
             hours = np.array([run.makespan for run in runs]) / HOUR
@@ -113,8 +130,8 @@ def devices(calculated: Calculated) -> Drawn:
         panel.set_xticks(DEVICES, [str(k) for k in DEVICES], fontsize=SMALL - 1)
         panel.minorticks_off()
         panel.tick_params(labelsize=SMALL - 1, length=2)
-    legend_above(figure, axes[0, 0], 2)
     name_axes(figure, "GPUs", "hours")
     if not calculated.tasks:
         return Drawn(figure, "Empty: this copy of the book does not know how large the tasks are.")
+    legend_above(figure, axes[0, 0], 2)
     return Drawn(figure, f"Falling lines, GPUs across and hours up, both logarithmic. {'; '.join(told)}.")

@@ -17,6 +17,7 @@ from memloc.scale.work import pieces
 DEPTHS = (12, 24, 32)
 ROWS = 10_000  # of the table of formulas: large enough for rounding not to show
 SHOWN = (1, 8, 64)
+CUT_WORDS = {"cells": "as now", "pieces": "split"}
 LARGER = {
     "125 M": ModelShape(12, 768),
     "1.3 B": ModelShape(24, 2048),
@@ -57,12 +58,12 @@ def exponent_table(growth: Growth) -> pd.DataFrame:
             "technique": axis.technique,
             "varied": "members" if key == ("maps", "seeds") else VARIED[axis.varied],
             "from, to": f"{axis.sizes[0]:g}, {axis.sizes[-1]:g}",
-            "exponent measured": f"{axis.measured.value:.2f}",
-            "95 % interval": f"{axis.measured.low:.2f} to {axis.measured.high:.2f}",
-            "of the formula": f"{round(axis.counted, 2) + 0:.2f}",  # no minus before a zero
-            "of the line": f"{round(axis.line, 2) + 0:.2f}",
-            "furthest point": f"{100 * axis.deviation:.0f} %",
-            "formula holds": "yes" if axis.holds else "no",
+            "exponent": f"{axis.measured.value:.2f}",
+            "95 %": f"{axis.measured.low:.2f} to {axis.measured.high:.2f}",
+            "formula's": f"{round(axis.counted, 2) + 0:.2f}",  # no minus before a zero
+            "line's": f"{round(axis.line, 2) + 0:.2f}",
+            "furthest": f"{100 * axis.deviation:.0f} %",
+            "holds": "yes" if axis.holds else "no",
         }
         for key, axis in growth.axes.items()
     ]
@@ -114,17 +115,17 @@ def work_table(calculated: Calculated) -> pd.DataFrame:
 def devices_table(calculated: Calculated) -> pd.DataFrame:
     """The run on 1, 8 and 64 devices, by speed and by how jobs are cut."""
     rows = []
-    speeds = {f"GPUs of {machine.flops / 1e12:g} TFLOP/s": machine for machine in calculated.machines}
+    speeds = {f"GPU, {machine.flops / 1e12:g} TFLOP/s": machine for machine in calculated.machines}
     if calculated.core:
-        speeds[f"cores of {calculated.core.flops / 1e9:.0f} GFLOP/s, as measured"] = calculated.core
+        speeds[f"core, {calculated.core.flops / 1e9:.0f} GFLOP/s (measured)"] = calculated.core
     for speed, machine in speeds.items() if calculated.tasks else ():
-        for cut, words in CUTS.items():
+        for cut in CUTS:
             for k in SHOWN:
                 run = calculated.runs[cut, machine, k]
                 rows.append(
                     {
                         "on": speed,
-                        "jobs": f"{words} ({len(run.starts):,})",
+                        "jobs": f"{len(run.starts):,}, {CUT_WORDS[cut]}",
                         "how many": str(k),
                         "hours": f"{run.makespan / HOUR:,.1f}",
                         "at work": f"{100 * run.efficiency:.0f} %",
