@@ -68,7 +68,7 @@ def compare(sides: Sides, device: torch.device, repeats: int = 3) -> Measured:
 def start_memory(device: torch.device) -> float:
     """Bytes in use now; what is counted as peak starts anew."""
     if device.type == "cuda":
-        torch.cuda.resetpeak_memory_stats(device)
+        torch.cuda.reset_peak_memory_stats(device)
         return float(torch.cuda.memory_allocated(device))
     with suppress(OSError):  # Linux: the high-water mark of this process
         Path("/proc/self/clear_refs").write_text("5")

@@ -102,7 +102,7 @@ tabulate.show_table(tabulate_scale.steps_table(steps))
 # the file copies that this project could read, as the profile prepares them, counted with MiniLM's tokenizer for all
 # models (BoolQ's copy has fewer rows than the original). Every epoch is counted. What is assumed:
 #
-# - **Speed** (`tflops`). A GPU of type H100 (SXM) does 66.9 × 10¹² operations a second in fp32, as its maker says, and
+# - **Speed** (`tflops`). A GPU of type H100 (SXM) is said to do 66.9 × 10¹² operations a second in fp32 at best, and
 #   fp32 is what the profile asks for. A fifth and a half of that are the defaults.
 # - **Calls** (`call_ms`). A layer's pass over a batch takes 0.3 ms at least by default, however few examples there
 #   are. With batches of eight short texts that decides more than speed does. Windows are counted as if each learnt
