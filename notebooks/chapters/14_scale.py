@@ -25,6 +25,7 @@ use_style()
 growth, steps = reading_scale.read_growth(), reading_scale.read_steps()
 calculated = reading_scale.calculate(tflops, call_ms)
 facts.glue_all("scale", facts_scale.growth_facts(growth) | facts_scale.steps_facts(steps))
+facts.glue_all("scale-flow", facts_scale.flow_facts())
 facts.glue_all("scale-run", facts_scale.run_facts(calculated))
 Markdown(facts_scale.about_growth(growth))
 
@@ -152,6 +153,10 @@ tabulate.show_table(tabulate_scale.devices_table(calculated))
 # job takes up to {glue:text}`scale-run-first` times as long as the mean. The workflow asks for twice the estimate at
 # first; a job that takes longer is sent again with twice as much and goes on where it was.
 #
+# ## What the workflow adds
+#
+# Jobs have to start, and somebody has to plan them. {glue:text}`scale-flow-told`
+#
 # ## Larger models, calculated
 #
 # All tasks once: one seed, no control, the same settings and the same assumptions, as if one device held the model:
@@ -179,6 +184,7 @@ tabulate.show_table(tabulate_scale.memory_table())
 # python -m benchmarks.scale grid --out results/benchmarks
 # python -m benchmarks.scale steps --out results/benchmarks
 # python -m benchmarks.scale tokens --data FOLDER --out results/benchmarks
+# python -m benchmarks.workflow --out results/benchmarks
 # memloc book execute --only 14_scale -p tflops=20
 # ```
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 import pandas as pd
 
 from memloc.publishing.facts import NONE
+from memloc.publishing.facts_workflow import read_workflow, workflow_facts
 from memloc.publishing.figures import listed
 from memloc.publishing.figures_scale import HOUR
 from memloc.publishing.figures_techniques import span
+from memloc.publishing.reading import open_release
 from memloc.publishing.reading_scale import CUTS, HOLDS, STUDY_WIDTH, VARIED, Calculated, Growth
 from memloc.scale.machine import Machine
 from memloc.scale.schedule import Schedule
 from memloc.scale.work import pieces
 
 YEAR = 365 * 24 * HOUR
+
+
+def flow_facts() -> dict[str, str]:
+    """What the workflow adds, from what this copy of the book holds."""
+    released = open_release("small")
+    return workflow_facts(read_workflow(), released.release if released else None)
 
 
 def about_growth(growth: Growth) -> str:
