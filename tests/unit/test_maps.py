@@ -13,6 +13,7 @@ from benchmarks.maps import plain_member
 from tiny import CLASSES, OWN, classifier, encoded, profile, spec
 
 from memloc import tables
+from memloc.analysis.mapping import map_of
 from memloc.config import TrainConfig
 from memloc.errors import MemlocError
 from memloc.estimating import estimate
@@ -20,7 +21,7 @@ from memloc.models.classifier import build_classifier
 from memloc.pipeline import CellId, Experiment
 from memloc.store import Store
 from memloc.techniques.base import Cell, get_technique, settings_of
-from memloc.techniques.maps import ensemble, map_of, members_together, summarise
+from memloc.techniques.maps import ensemble, members_together, summarise
 from memloc.training.batches import Encoded
 from memloc.training.ensemble import Member, fresh_head, members
 
@@ -116,7 +117,7 @@ def test_a_map_by_hand() -> None:
     data = encoded(4)
     probability = np.array([[0.9, 0.2, 0.5, 0.1], [0.5, 0.4, 0.7, 0.3], [0.1, 0.6, 0.9, 0.8]])
     seen = np.array([[1, 0, 1, 0], [1, 1, 1, 0], [0, 0, 1, 0]], bool)
-    found = map_of(data, probability, seen)
+    found = map_of(data.idx, data.noisy, probability, seen)
     np.testing.assert_allclose(found["memorisation"], [0.7, 0.4, 0.7, np.nan])
     np.testing.assert_allclose(found["generalisation"], [0.1, 0.4, np.nan, 0.4])
     np.testing.assert_allclose(found["counterfactual"], [0.6, 0, np.nan, np.nan])

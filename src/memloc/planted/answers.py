@@ -31,6 +31,7 @@ from memloc import tables
 from memloc.analysis.curves import curve, trained_arm
 from memloc.analysis.intervals import WINDOWED
 from memloc.analysis.weights import layer_weights
+from memloc.config import derived_seed
 from memloc.errors import MemlocError
 
 SINGLE, WINDOWS, DISPLACEMENT = "single", "windows", "displacement"
@@ -128,8 +129,6 @@ def baselines(cells: pd.DataFrame) -> pd.DataFrame:
     Args:
         cells: columns task, model, seed, noise, place, regime and layers (L).
     """
-    from memloc.training.batches import derived_seed
-
     told: list[tuple[dict[str, object], str, str, np.ndarray]] = []
     for row in cells.to_dict("records"):
         cell: dict[str, object] = {name: row[name] for name in (*CELL, "regime")}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from memloc.arms import CONTROLS, target_layers
+from memloc.config import derived_seed
 from memloc.errors import MemlocError, unknown_name
 
 KINDS = ("layer", "band", "units", "spread", *CONTROLS)
@@ -148,8 +149,6 @@ def drawn_units(place: Place, num_layers: int, width: int, seed: int) -> np.ndar
     Raises:
         MemlocError: for another kind of place.
     """
-    from memloc.training.batches import derived_seed
-
     if place.kind != "units":
         raise MemlocError("place with drawn units", str(place), "a place of the kind units")
     total = num_layers * width

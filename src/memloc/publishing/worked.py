@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.layers import attainable_range, centre_of_gravity, layer_weight, memorisation_error
+from memloc.analysis.mapping import map_of
 from memloc.config import DataConfig
 from memloc.data.sampling import perturb
-from memloc.techniques.swapping import Window, windows
+from memloc.windows import Window, windows
 
 CLASSES = {"apple": 14, "pear": 20, "plum": 7}
 # accuracy on noisy examples under each window of a made-up model of three layers that remembers mostly in layer 2
@@ -94,14 +95,10 @@ def four_models() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     Returns:
         What every model says (a star where it was trained on the example); the map; and the numbers of the text.
     """
-    from memloc.techniques.maps import map_of
-    from memloc.training.batches import Encoded
-
     probability = np.array([[float(word.rstrip("*")) for word in row] for row in TOLD.values()]).T
     seen = np.array([[word.endswith("*") for word in row] for row in TOLD.values()]).T
-    label = np.zeros(len(TOLD), int)
     noisy = np.array(["wrong" in name for name in TOLD])
-    found = map_of(Encoded([[1]] * len(TOLD), np.arange(len(TOLD)), label, label, noisy, 0), probability, seen)
+    found = map_of(np.arange(len(TOLD)), noisy, probability, seen)
     given = pd.DataFrame(list(TOLD.values()), columns=[f"model {n}" for n in range(1, 5)])
     given.insert(0, "example", list(TOLD))
     columns = ["memorisation", "generalisation", "counterfactual"]

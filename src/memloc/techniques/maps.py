@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from memloc import tables
+from memloc.analysis.mapping import map_of
 from memloc.config import TrainConfig
 from memloc.errors import MemlocError
 from memloc.models.classifier import Classifier
@@ -63,7 +63,7 @@ class Maps:
 
     def run(self, cell: Cell, settings: Mapping[str, Any]) -> Result:
         probability, seen = ensemble_probabilities(cell, settings)
-        details = map_of(cell.train, probability, seen)
+        details = map_of(cell.train.idx, cell.train.noisy, probability, seen)
         return Result(summarise(details), {"map": details})
 
 
@@ -142,26 +142,6 @@ def ensemble(model: Classifier, data: Encoded, chosen: Sequence[Member], config:
             model.load_parts(start | stack.of(number))
             yield given_probability(model, data, config.pooling)
     model.load_parts(start)
-
-
-def map_of(data: Encoded, probability: np.ndarray, seen: np.ndarray) -> pd.DataFrame:
-    """The map (``tables.MAP``) from probabilities [M, N] and who was trained on what; NaN where nobody was."""
-    inside, outside = seen.sum(axis=0), (~seen).sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        memorisation = np.where(seen, probability, 0).sum(axis=0) / inside
-        generalisation = np.where(seen, 0, probability).sum(axis=0) / outside
-    frame = pd.DataFrame(
-        {
-            "idx": data.idx,
-            "group": np.where(data.noisy, "noisy", "clean"),
-            "memorisation": memorisation,
-            "generalisation": generalisation,
-            "counterfactual": np.maximum(0, memorisation - generalisation),
-            "models_in": inside,
-            "models_out": outside,
-        }
-    )
-    return frame[tables.MAP.names]
 
 
 def summarise(details: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,6 @@ The order must not look at labels: the normal arm is compared with its perturbed
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,16 +13,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from memloc.config import derived_seed
 from memloc.errors import MemlocError
 from memloc.models.tokenizer import Tokenizer
 
 BUCKET = 16  # batches shuffled together before sorting by length
-
-
-def derived_seed(*parts: object) -> int:
-    """A 63-bit seed from what names it, the same on every machine."""
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 @dataclass
