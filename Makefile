@@ -8,7 +8,7 @@
 #   EXTRAS=dev       extras to install, separated by commas
 #   PYTHON=...       a Python 3.11, if the search below finds none
 #   TORCH_INDEX=...  package index with the build of torch you want (README, "Builds of torch"); remembered
-#   VENV=.venv       where the environment lives
+#   VENV=.venv       where the environment lives; that of `make read` in .venv-read
 
 PROFILE ?= mini
 WORKERS ?= 2
@@ -34,12 +34,14 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 BIN := $(VENV)/bin
 TIMED := scripts/timed.sh
 
-.PHONY: help setup book assignments grade test lint format typecheck publish pdf serve lock clean
+.PHONY: help setup book read release assignments grade test lint format typecheck publish pdf serve lock clean
 .NOTPARALLEL:
 
 help:
 	@echo "make setup      environment in $(VENV), from requirements.lock"
 	@echo "make book       run the chapters (PROFILE=$(PROFILE)) and build the HTML"
+	@echo "make read       build the book from the released tables: no torch, nothing is computed"
+	@echo "make release    compute anew what make read shows of the default profile"
 	@echo "make serve      show the built book on http://localhost:$(PORT)"
 	@echo "make assignments  a course to hand out, in _build/classroom (OUT=)"
 	@echo "make grade      SUBMISSIONS=dir ASSIGNMENT=name: marks and feedback, in _build/grades/NAME (OUT=)"
@@ -55,7 +57,7 @@ setup:
 	@if [ -z "$(PYTHON)" ]; then echo "setup: found no Python 3.11 with venv on the PATH." \
 		"Install one (python.org, pyenv, conda, or your system's packages) and name it:" \
 		"make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; fi
-	@$(PYTHON) scripts/setup_env.py --venv "$(VENV)" --extras "$(EXTRAS)" --torch-index "$(TORCH_INDEX)"
+	@$(PYTHON) scripts/setup_env.py --venv "$(VENV)" $(or $(READER),--extras "$(EXTRAS)" --torch-index "$(TORCH_INDEX)")
 
 book:
 	@$(TIMED) setup $(MAKE) --no-print-directory setup
@@ -63,6 +65,15 @@ book:
 	@$(TIMED) "chapters ($(PROFILE))" $(BIN)/memloc book execute --profile "$(PROFILE)" --workers "$(WORKERS)" \
 		--solutions "$(SOLUTIONS)"
 	@$(TIMED) html $(BIN)/memloc book build
+
+read: VENV = .venv-read
+read:
+	@$(TIMED) setup $(MAKE) --no-print-directory setup VENV="$(VENV)" READER=--reader
+	@$(TIMED) chapters $(VENV)/bin/memloc book execute --released --workers "$(WORKERS)" --solutions "$(SOLUTIONS)"
+	@$(TIMED) html $(VENV)/bin/memloc book build
+
+release: setup
+	@$(BIN)/memloc book release --workers "$(WORKERS)"
 
 assignments: setup
 	@$(BIN)/memloc classroom make --out "$(or $(OUT),_build/classroom)" \
@@ -96,8 +107,10 @@ publish: setup
 pdf: setup
 	$(BIN)/memloc book pdf
 
-serve: setup
-	$(BIN)/memloc book serve --port "$(PORT)"
+# with the environment that there is: whoever only reads need not install the other one
+serve:
+	@$(if $(wildcard $(BIN)/memloc .venv-read/bin/memloc),,$(MAKE) --no-print-directory setup)
+	$(or $(wildcard $(BIN)/memloc),$(wildcard .venv-read/bin/memloc),$(BIN)/memloc) book serve --port "$(PORT)"
 
 lock: setup
 	$(BIN)/python scripts/lock.py $(LOCK_ARGS)

@@ -202,15 +202,13 @@ tabulate.show_table(*tabulate_planted.mislead_tables(board))
 # A localiser is a function from a cell to a weight for each layer. It may load the models of the cell by name:
 # `perturbed`, the one with the wrong labels; `pretrained`; and `normal`, the one without. The decorator makes it
 # known to the whole package. This one asks how far each layer moved; below are its scores on the smallest benchmark
-# (generated texts, models of two layers with random weights), computed for this page.
+# (generated texts, models of two layers with random weights).
 
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import display
 
-from memloc.publishing import own_localiser
-
-display(Markdown(own_localiser.source()))
-tabulate.show_table(reading_planted.entered("distance_moved"))
+display(Markdown(reading_planted.entry_source()))
+tabulate.show_table(reading_planted.entered())
 
 # %% [markdown]
 # To run it on real tasks, put the function into a file, say `mine.py`, and name it under `techniques` in a copy of a

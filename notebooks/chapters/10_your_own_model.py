@@ -21,7 +21,7 @@ use_style()
 example = own_example()
 found = example_rows(example)
 facts.glue_all("own", tabulate_own.own_facts(example, found))
-Markdown(f"The example: {tabulate_own.MARK}")
+Markdown(f"The example: {tabulate_own.mark()}")
 
 # %% [markdown]
 # ## What you need

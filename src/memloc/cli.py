@@ -100,10 +100,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     execute.add_argument("--data", type=Path, help="folder of the files source (default: MEMLOC_DATA)")
     execute.add_argument("--workers", type=int, default=2, help="chapters executed at a time (default: 2)")
-    execute.add_argument("--finished", action="store_true", help="leave out cells that are not in the store")
+    without = execute.add_mutually_exclusive_group()
+    without.add_argument("--finished", action="store_true", help="leave out cells that are not in the store")
+    without.add_argument("--released", action="store_true", help="read released tables: no torch, nothing is computed")
     execute.add_argument("--force", action="store_true", help="execute also what did not change")
     execute.add_argument("--solutions", default="fold", metavar="WAY", help="of exercises: fold, show or withhold")
     execute.set_defaults(run=_book_execute)
+    renew = book.add_parser("release", help="renew the tables of the default profile that --released reads")
+    renew.add_argument("--workers", type=int, default=1, help="cells computed at a time (default: 1)")
+    renew.set_defaults(run=_book_release)
     build = book.add_parser("build", help="build the HTML")
     build.add_argument("--force", action="store_true", help="build also if nothing changed")
     build.set_defaults(run=_book_build)
@@ -231,6 +236,8 @@ def _book_execute(arguments: argparse.Namespace) -> int:
         os.environ["MEMLOC_DATA"] = str(arguments.data.resolve())  # chapters run in processes of their own
     if arguments.finished:
         os.environ["MEMLOC_FINISHED"] = "1"
+    if arguments.released:
+        os.environ["MEMLOC_RELEASED"] = "1"
     runs = execute_chapters(
         arguments.profile,
         workers=arguments.workers,
@@ -240,6 +247,13 @@ def _book_execute(arguments: argparse.Namespace) -> int:
         solutions=arguments.solutions,
     )
     return 1 if any(run.state == "failed" for run in runs) else 0
+
+
+def _book_release(arguments: argparse.Namespace) -> None:
+    from memloc.publishing.light import release_all
+
+    for folder in release_all(workers=arguments.workers):
+        print(folder)
 
 
 def _book_build(arguments: argparse.Namespace) -> None:

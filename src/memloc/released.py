@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,9 @@ class Release:
     profile: Profile
     manifest: dict[str, Any]
     tables: dict[str, pd.DataFrame]
+    _parts: dict[tuple[str, tuple[str, ...]], dict[Any, pd.DataFrame]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @cached_property
     def _entries(self) -> dict[CellId, dict[str, Any]]:
@@ -65,6 +68,14 @@ class Release:
 
     def cells(self) -> list[CellId]:
         return list(self._entries)
+
+    def narrowed(self, keep: Callable[[CellId], bool]) -> Release:
+        """The same run with some of its cells; there may be none."""
+        cells, missing = (
+            [entry for entry in self.manifest[part] if keep(CellId(*(entry[name] for name in CELL)))]
+            for part in ("cells", "missing")
+        )
+        return replace(self, manifest={**self.manifest, "cells": cells, "missing": missing})
 
     def trace(self, cell: CellId, arm: str) -> pd.DataFrame:
         return self._of("traces.parquet", cell, {"arm": arm})[tables.TRACE.names]
@@ -96,6 +107,19 @@ class Release:
     def classes(self, cell: CellId) -> int:
         return int(self._entry(cell)["dataset"]["classes"])
 
+    def key(self, cell: CellId, name: str) -> str:
+        entry = self._entry(cell)
+        made = {"dataset": entry["dataset"], **entry["checkpoints"], **entry["rows"]}
+        if name not in made:
+            raise MemlocError(f"artefact of {cell} in the released run", name, list(made))
+        return str(made[name]["key"])
+
+    def asked(self, cell: CellId, technique: str) -> dict[str, Any]:
+        entries = self._entry(cell)["rows"]
+        if technique not in entries:
+            raise MemlocError(f"technique of {cell} in the released run", technique, list(entries))
+        return dict(entries[technique]["settings"])
+
     def _entry(self, cell: CellId) -> dict[str, Any]:
         if cell not in self._entries:
             raise MemlocError(f"cell of the released run {self.profile.name}", str(cell), map(str, self._entries))
@@ -105,13 +129,13 @@ class Release:
         self._entry(cell)
         if name not in self.tables:
             raise MemlocError("table of the released run", name, list(self.tables))
-        frame = self.tables[name]
-        chosen = pd.Series(True, index=frame.index)
-        for column, value in {**cell._asdict(), **more}.items():
-            chosen &= frame[column] == value
-        if not chosen.any():
+        columns = (*CELL, *more)
+        if (name, columns) not in self._parts:  # one pass over the table instead of one a question
+            self._parts[name, columns] = dict(list(self.tables[name].groupby(list(columns), sort=False)))
+        found = self._parts[name, columns].get((*cell, *more.values()))
+        if found is None:
             raise MemlocError(f"{name} of the released run", f"{cell}, {more}", "what the profile asked for")
-        return frame[chosen].reset_index(drop=True)
+        return found.reset_index(drop=True)
 
 
 def read_release(folder: Path | str) -> Release:

@@ -17,7 +17,8 @@ def test_the_example_is_found_again_and_told_of(tmp_path: Path, monkeypatch: pyt
     store = Store(tmp_path)
     made = own_example.own_example(store)
     again = own_example.own_example(store)
-    assert again.artefact.key == made.artefact.key
+    assert again.key == made.key
+    assert again.rows.equals(made.rows)
     found = own_example.example_rows(again)
     assert {"swapping", "retraining", "gradients", "probing"} <= set(found.techniques)
     assert found.facts["rows"] == 54  # a tenth is held out

@@ -18,7 +18,7 @@ from memloc.planted.answers import answers
 from memloc.planted.releasing import Benchmark
 from memloc.planted.results import Results
 from memloc.profiles import load_profile
-from memloc.publishing import facts_planted, figures_planted, tabulate_planted
+from memloc.publishing import facts_planted, figures_planted, reading_planted, tabulate_planted
 from memloc.publishing.reading_planted import SMOKE, Board
 from memloc.techniques import base
 from memloc.techniques.measuring import measured
@@ -153,8 +153,8 @@ def test_the_localiser_of_a_reader() -> None:
         perturbed, normal, data = planted_layer("bert", 3, 2)
         given = cell({"perturbed": perturbed, "normal": normal}, data)
         assert answers(measured("distance_moved", given, {})[0])[""].tolist() == [0, 1, 0]
-        assert '@localiser("distance_moved"' in own_localiser.source()
-        assert own_localiser.source().count("```") == 2
+        assert '@localiser("distance_moved"' in reading_planted.entry_source()
+        assert reading_planted.entry_source().count("```") == 2
     finally:
         base._registry.pop("distance_moved")
         sys.modules.pop(own_localiser.__name__)

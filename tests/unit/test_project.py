@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,7 @@ IMPORTED_AS = {
     "sklearn": "scikit-learn",
     "IPython": "ipython",
     "huggingface_hub": "huggingface-hub",
+    "jupyter_client": "jupyter-client",
     "myst_nb": "myst-nb",
 }
 
@@ -105,6 +107,30 @@ def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> No
     assert named == {lock.normal(requirement.name) for requirement in requirements()}
 
 
+def reading() -> list[str]:
+    """What `make read` installs."""
+    return list(tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["read"])
+
+
+def test_what_reading_needs_is_a_part_of_the_dependencies_without_those_of_training() -> None:
+    declared = {lock.normal(Requirement(text).name) for text in project()["dependencies"]}
+    assert reading() == sorted(set(reading()))
+    assert set(reading()) <= declared, "bounds stand with the dependencies"
+    heavy = {"torch", "transformers", "datasets", "tokenizers", "safetensors", "huggingface-hub", "scikit-learn"}
+    assert not heavy & installed_with(reading()), "something that reading needs brings these"
+
+
+def installed_with(names: list[str]) -> set[str]:
+    """The packages of this environment that these need, themselves among them."""
+    found, todo = set(), list(names)
+    while todo:
+        if (name := lock.normal(todo.pop())) not in found:
+            found.add(name)
+            asked = map(Requirement, metadata.requires(name) or ())
+            todo += [one.name for one in asked if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return found
+
+
 def test_every_import_is_a_dependency() -> None:
     declared = {lock.normal(Requirement(text).name) for text in project()["dependencies"]}
     for path in (ROOT / "src").rglob("*.py"):
@@ -139,6 +165,22 @@ def test_nothing_generated_or_heavy_is_tracked() -> None:
 
 def test_version_is_one() -> None:
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == memloc.__version__
+
+
+def test_a_readers_environment_is_made_of_the_group_and_not_of_the_extras(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup, calls = load("setup_env"), []
+    monkeypatch.setattr(setup, "pip", lambda venv, *arguments: calls.append(arguments))
+    monkeypatch.setattr(setup.subprocess, "run", lambda *arguments, **more: None)
+    monkeypatch.setattr(setup, "stamp", lambda venv: {})
+    monkeypatch.setattr(sys, "argv", ["setup_env.py", "--venv", str(tmp_path), "--reader"])
+    setup.main()
+    packages, own = calls
+    assert packages[-len(reading()) :] == tuple(reading())
+    assert packages[packages.index("-c") + 1] == "requirements.lock"
+    assert "--no-deps" in own
+    assert "torch" not in str(calls)
 
 
 def test_setup_refuses_another_python(monkeypatch: pytest.MonkeyPatch) -> None:

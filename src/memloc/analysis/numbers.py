@@ -6,12 +6,14 @@ Figures, tables and claims ask for numbers through this one door and cannot tell
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
 from memloc import tables
 from memloc.analysis.status import majority_rate
+from memloc.arms import ARMS
+from memloc.config import config_key
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles import Profile
 
@@ -53,6 +55,12 @@ class Numbers(Protocol):
 
     def classes(self, cell: CellId) -> int:
         """Number of classes C of the task."""
+
+    def key(self, cell: CellId, name: str) -> str:
+        """The key of what a number comes from: ``dataset``, an arm, or a technique in its main setting."""
+
+    def asked(self, cell: CellId, technique: str) -> dict[str, Any]:
+        """The settings of a technique that stand in its key."""
 
 
 @dataclass(frozen=True)
@@ -96,3 +104,12 @@ class Computed:
 
     def classes(self, cell: CellId) -> int:
         return len(self.experiment.dataset(cell.task).labels)
+
+    def key(self, cell: CellId, name: str) -> str:
+        if name == "dataset":
+            return config_key(self.experiment.dataset_config(cell.task))
+        config = self.experiment.checkpoint_config if name in ARMS else self.experiment.technique_config
+        return config_key(config(cell, name))
+
+    def asked(self, cell: CellId, technique: str) -> dict[str, Any]:
+        return dict(self.experiment.technique_config(cell, technique)["settings"])

@@ -15,7 +15,8 @@ from memloc.errors import MemlocError, unknown_name
 from memloc.profiles.control import Control, control_content, parse_control
 from memloc.profiles.planting import Planting, parse_planting, planting_content
 
-SOURCES = ("hub", "files", "generated")
+GENERATED = "generated"
+SOURCES = ("hub", "files", GENERATED)
 FOLDER = Path(__file__).parent
 
 

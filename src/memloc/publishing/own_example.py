@@ -9,12 +9,24 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from memloc.store import Artefact, Store
+from memloc import tables
+from memloc.config import config_key
+from memloc.errors import MemlocError
+from memloc.publishing import project_root
+from memloc.publishing.studies import RENEW, reads_released
+from memloc.released import FORMAT, MANIFEST, read_manifest, read_tables
+from memloc.store import Store
 
+if TYPE_CHECKING:
+    from memloc.own.result import Localised
+
+NAME, OUT = "own-example", "out/"  # of the artefact and the release; the folder in it that the command wrote
+FILES = {"rows.parquet": tables.ROWS}
+SHOWN = 4  # rows of the table
 VERSION = 1
 TASK = "gen-cue-2a"
 ROWS, LAYERS, HIDDEN = 240, 4, 32
@@ -30,38 +42,75 @@ class OwnExample:
     """What the example's commands left behind.
 
     Attributes:
-        artefact: holds everything; ``out`` is the folder that ``memloc localise`` wrote.
-        table: the first rows of the table that was given.
+        key: of everything that decides it.
         told: what became of each arm, in words.
+        about: what ``memloc localise`` says of model, data and techniques in ``about.json``.
+        rows: tidy rows (``tables.ROWS``) of the techniques.
+        files: of the folder that it wrote, by name, with their bytes.
     """
 
-    artefact: Artefact
-    table: pd.DataFrame
+    key: str
     told: dict[str, str]
+    about: dict[str, Any]
+    rows: pd.DataFrame
+    files: dict[str, int]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The first rows of the table that was given."""
+        return _table().head(SHOWN)
 
 
 def own_example(store: Store | None = None) -> OwnExample:
-    """The example, from the store or made now (some ten seconds)."""
-    config = {
+    """The example, from the store or made now (some ten seconds); the released one where released tables are shown."""
+    if store is None and reads_released():
+        return read_own_example(project_root() / "results" / NAME)
+    made = (store or Store()).get_or_make(NAME, _config(), _make)
+    about, told = (json.loads(made.file(name).read_text()) for name in ("out/about.json", "told.json"))
+    files = {name: made.file(name).stat().st_size for name in sorted(made.files) if name.startswith(OUT)}
+    rows = tables.read(made.file(f"{OUT}rows.parquet"), tables.ROWS)
+    return OwnExample(made.key, told, about, rows, {name.removeprefix(OUT): size for name, size in files.items()})
+
+
+def example_rows(example: OwnExample) -> Localised:
+    """What was found, as ``memloc localise`` gives it back."""
+    from memloc.own.result import Localised
+
+    about = example.about
+    return Localised(about["facts"], example.rows, lacking=about["lacking"], notes=about["notes"])
+
+
+def release_own_example(example: OwnExample, folder: Path) -> Path:
+    """Write what the chapter shows of the example; a release that is there is replaced."""
+    from memloc.releasing import put, refuse_other
+
+    refuse_other(folder, FILES)
+    said = {name: getattr(example, name) for name in ("key", "told", "about", "files")}
+    put(folder, {"format": FORMAT, "kind": NAME, **said}, {"rows.parquet": example.rows}, FILES)
+    return folder
+
+
+def read_own_example(folder: Path) -> OwnExample:
+    """The released example, after every byte was checked.
+
+    Raises:
+        MemlocError: if there is none, it was altered, or it is one of other settings.
+    """
+    manifest = read_manifest(folder / MANIFEST, RENEW)
+    if manifest.get("key") != (key := config_key(_config())):
+        raise MemlocError(f"key of {folder}", manifest.get("key"), f"{key}: {RENEW}")
+    rows = read_tables(folder, manifest, FILES)["rows.parquet"]
+    return OwnExample(key, manifest["told"], manifest["about"], rows, manifest["files"])
+
+
+def _config() -> dict[str, Any]:
+    return {
         "version": VERSION,
         "task": TASK,
         "shape": {"rows": ROWS, "layers": LAYERS, "hidden": HIDDEN},
         "training": TRAINING,
         "settings": SETTINGS,
     }
-    artefact = (store or Store()).get_or_make("own-example", config, _make)
-    table = pd.read_csv(artefact.file("reviews.csv"), nrows=4)
-    return OwnExample(artefact, table, json.loads(artefact.file("told.json").read_text()))
-
-
-def example_rows(example: OwnExample) -> Any:
-    """What was found, read back from the folder that ``memloc localise`` wrote: ``memloc.own.result.Localised``."""
-    from memloc import tables
-    from memloc.own.result import Localised
-
-    rows = tables.read(example.artefact.file("out/rows.parquet"), tables.ROWS)
-    told = json.loads(example.artefact.file("out/about.json").read_text())
-    return Localised(told["facts"], rows, lacking=told["lacking"], notes=told["notes"])
 
 
 def _make(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,9 +18,3 @@ def distance_moved(cell: Cell, settings: Mapping[str, Any]) -> list[float]:
         pairs = zip(after.layer(n).parameters(), before.layer(n).parameters(), strict=True)
         moved.append(sum(float((a - b).detach().norm()) for a, b in pairs))
     return moved
-
-
-def source() -> str:
-    """The lines that enter it, as Markdown."""
-    lines = "from memloc.techniques.localiser import localiser\n\n\n" + inspect.getsource(distance_moved)
-    return f"```python\n{lines}```"

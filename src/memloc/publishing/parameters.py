@@ -13,6 +13,7 @@ import yaml
 
 from memloc.errors import MemlocError, unknown_name
 from memloc.publishing.chapters import Chapter
+from memloc.publishing.studies import reads_released
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 PLAIN = (str, int, float, bool, type(None))
@@ -128,6 +129,8 @@ def command(chapter: Chapter, given: Mapping[str, Any], solutions: str = "fold")
     if "profile" in free:
         words.append(f"--profile {shlex.quote(str(free.pop('profile')))}")
     words += [f"-p {assignment(name, value)}" for name, value in sorted(free.items())]
+    if reads_released():
+        words.append("--released")
     if solutions != "fold":
         words.append(f"--solutions {solutions}")
     return " ".join(words)

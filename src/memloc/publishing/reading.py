@@ -1,13 +1,12 @@
 """What a chapter calls to get its data: a study from its parameters, then training or swapping of all its cells.
 
-A study is an experiment (found in the store, or computed once and kept there) or a released run. What follows does not
-care which.
+What a study is says ``studies.py``; what follows does not care which kind it gets.
 """
 
 from __future__ import annotations
 
+import functools
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -16,146 +15,27 @@ from typing import Any
 import pandas as pd
 
 from memloc.analysis.intervals import Localisation, localise
-from memloc.analysis.numbers import Computed, Numbers
 from memloc.analysis.status import cell_status
+from memloc.claims import load_claims
+from memloc.claims.schema import Claims
 from memloc.errors import MemlocError
-from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles import Profile, load_profile
+from memloc.profiles.loading import GENERATED
 from memloc.publishing import project_root
+from memloc.publishing.studies import RENEW, AnyStudy, ReleasedStudy, Study, reads_released
 from memloc.publishing.style import sort_models, sort_tasks
-from memloc.released import MANIFEST, Release, read_release
+from memloc.released import read_release
 
 FINISHED = "MEMLOC_FINISHED"  # set: chapters leave out cells that are not finished
 CELL = ["task", "model", "seed"]
 Place = tuple[str, str]  # a task and a model: a panel of a figure
 
 
-class AnyRun(ABC):
-    """What was run and what it is, from its profile."""
-
-    @property
-    @abstractmethod
-    def profile(self) -> Profile:
-        """What was run."""
-
-    @property
-    def generated(self) -> bool:
-        """Whether the texts are generated."""
-        return self.profile.source == "generated"
-
-    @property
-    def random_models(self) -> list[str]:
-        """The models that start from random weights."""
-        return [name for name in self.profile.models if not get_model(name).pretrained]
-
-    @property
-    def evidence(self) -> bool:
-        """Whether results say something about natural language and pre-trained models."""
-        return not self.generated and not self.random_models
-
-    @property
-    def origin(self) -> str:
-        """Where the results come from, in one sentence for captions and prose."""
-        texts = "Generated tasks" if self.generated else f"Real tasks (source: {self.profile.source})"
-        models, random = self.profile.models, self.random_models
-        kinds = {0: "pre-trained models", len(models): "models with random initial weights"}
-        return f"{texts}; {kinds.get(len(random), 'some models with random initial weights')}."
-
-    @property
-    def mark(self) -> str:
-        """A mark for prose (HTML) where something is generated or random; empty for real data and models."""
-        words = ["generated tasks"] * self.generated + ["random initial weights"] * bool(self.random_models)
-        return f'<span class="memloc-generated">{", ".join(words)}</span>' if words else ""
-
-
-class AnyStudy(AnyRun):
-    """A run of cells and techniques; the two kinds of study below say where its numbers come from."""
-
-    @property
-    @abstractmethod
-    def numbers(self) -> Numbers:
-        """Where all numbers come from."""
-
-    @property
-    def profile(self) -> Profile:
-        """What was run."""
-        return self.numbers.profile
-
-
-def _with_cells(run: Profile, cells: Sequence[CellId]) -> Profile:
-    """A profile without the tasks and models that have no cell among these."""
-    tasks, models = {cell.task for cell in cells}, {cell.model for cell in cells}
-    kept = {model: of for model, of in run.models.items() if model in models}
-    return replace(run, tasks=tuple(task for task in run.tasks if task in tasks), models=kept)
-
-
-@dataclass(frozen=True)
-class Study(AnyStudy):
-    """An experiment and the command that computes the same.
-
-    Attributes:
-        experiment: where all data come from.
-        command: fills the store with everything the chapters show.
-        finished: show what the store has, and compute nothing.
-    """
-
-    experiment: Experiment
-    command: str
-    finished: bool = False
-
-    @property
-    def numbers(self) -> Numbers:
-        return Computed(self.experiment, self.finished)
-
-    @cached_property
-    def profile(self) -> Profile:
-        """What was run."""
-        run = self.experiment.profile
-        return _with_cells(run, self.numbers.cells()) if self.finished else run
-
-    @cached_property
-    def missing(self) -> list[CellId]:
-        """The cells that are left out because something of them is not in the store."""
-        shown = self.numbers.cells()
-        return [cell for cell in self.experiment.cells() if cell not in shown]
-
-    def made(self, label: str) -> str:
-        """For the end of a caption: origin, command, and where the keys are; ``label`` is that section's."""
-        return f"**{self.origin}** Data: `{self.command}`; keys: {{ref}}`{label}`."
-
-
-@dataclass(frozen=True)
-class ReleasedStudy(AnyStudy):
-    """A released run, read without data, models or store.
-
-    Attributes:
-        release: where all numbers come from.
-        folder: its folder, as seen from the root of the book.
-    """
-
-    release: Release
-    folder: str
-
-    @property
-    def numbers(self) -> Numbers:
-        return self.release
-
-    @cached_property
-    def profile(self) -> Profile:
-        """What was run, without tasks and models of which no cell is finished: figures would show empty panels."""
-        return _with_cells(self.release.profile, self.release.cells())
-
-    @property
-    def command(self) -> str:
-        """Makes the same, where data and models are."""
-        run = f"--profile {self.profile.name}"
-        return f"memloc run {run} && memloc results {run} --release {self.folder}"
-
-    @property
-    def made(self) -> str:
-        """For the end of a caption: origin, command, and where the keys are."""
-        return f"**{self.origin}** Data: `{self.command}`; keys: `{self.folder}/{MANIFEST}`."
+@functools.cache
+def rules() -> Claims:
+    """The rules of the claims. To read and check them takes a fifth of a second, and a page asks at every finding."""
+    return load_claims()
 
 
 def open_release(name: str = "small") -> ReleasedStudy | None:
@@ -179,10 +59,12 @@ def open_study(
     """The study that a chapter's parameters ask for; lists of names may be given as ``"trec,rte"``.
 
     Raises:
-        MemlocError: for an unknown profile, source, task or model.
+        MemlocError: for an unknown profile, source, task or model; or if released tables are to be shown and there are
+            none of this run.
     """
     chosen_tasks, chosen_models, chosen_seeds = _names(tasks), _names(models), _numbers(seeds)
-    narrowed = load_profile(profile).narrowed(chosen_tasks, chosen_models, chosen_seeds, source)
+    whole = load_profile(profile)
+    narrowed = whole.narrowed(chosen_tasks, chosen_models, chosen_seeds, source)
     given = {
         "source": source,
         "tasks": ",".join(chosen_tasks or ()),
@@ -191,7 +73,27 @@ def open_study(
         "device": device if device != "auto" else None,
     }
     command = " ".join([f"memloc run --profile {profile}", *(f"--{k} {v}" for k, v in given.items() if v)])
-    return Study(Experiment(narrowed, device=device), command, bool(os.environ.get(FINISHED)))
+    experiment = Experiment(narrowed, device=device)
+    released = _release_of(experiment, whole) if reads_released() else None
+    return Study(experiment, command, bool(os.environ.get(FINISHED)), released)
+
+
+def _release_of(experiment: Experiment, whole: Profile) -> ReleasedStudy:
+    """The released numbers of an experiment's cells. Texts are not released, so they must be generated ones.
+
+    Args:
+        whole: the profile that the experiment is a part of.
+    """
+    found = open_release(whole.name) if experiment.profile.source == GENERATED else None
+    if found is None:
+        raise MemlocError("profile to read", whole.name, "one of generated tasks that lies in results/")
+    if replace(found.release.profile, purpose=whole.purpose) != whole:
+        raise MemlocError(f"settings of {found.folder}", "not those of the profile", f"a release of it: {RENEW}")
+    cells = experiment.cells()
+    part = found.release.narrowed(lambda cell: cell in cells)
+    if not part.cells():
+        raise MemlocError("cells to read", list(map(str, cells)), list(map(str, found.release.cells())))
+    return replace(found, release=part)
 
 
 def _names(names: Sequence[str] | str | None) -> list[str] | None:

@@ -20,6 +20,7 @@ from memloc.analysis.weights import KNOWN, WITHOUT_WEIGHTS, LayerWeights
 from memloc.data.counting import COUNTS
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId
+from memloc.profiles.loading import GENERATED
 from memloc.publishing import project_root
 from memloc.publishing.atlas import page_name
 from memloc.publishing.reading import CELL, Place, ReleasedStudy, open_release, read_swapping, read_training
@@ -143,22 +144,20 @@ def weighs(told: Told) -> bool:
 
 
 def run_names(results: Path | None = None) -> list[str]:
-    """Names of the released runs of cells in ``results/``; a release of another kind names its kind."""
+    """Names of the released runs of cells in ``results/`` on tasks that people wrote.
+
+    A release of another kind names its kind. Generated tasks are shown in the chapters, where they are called so.
+    """
     folder = results or project_root() / "results"
     manifests = {path.parent.name: json.loads(path.read_bytes()) for path in folder.glob(f"*/{MANIFEST}")}
-    names = [name for name, manifest in manifests.items() if "kind" not in manifest]
+    names = [name for name, told in manifests.items() if "kind" not in told and told["profile"]["source"] != GENERATED]
     return sorted(names, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
 
 
 def narrowed(study: ReleasedStudy, keep: Callable[[CellId], bool]) -> ReleasedStudy | None:
     """A released run with some of its cells; None if it has none of them."""
-    release = study.release
-    cells, missing = (
-        [entry for entry in release.manifest[part] if keep(CellId(*(entry[name] for name in CELL)))]
-        for part in ("cells", "missing")
-    )
-    manifest = {**release.manifest, "cells": cells, "missing": missing}
-    return replace(study, release=replace(release, manifest=manifest)) if cells else None
+    release = study.release.narrowed(keep)
+    return replace(study, release=release) if release.cells() else None
 
 
 def read_task(task: str) -> Entry:

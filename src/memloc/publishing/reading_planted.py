@@ -6,6 +6,8 @@ import dataclasses
 import logging
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,10 +26,15 @@ from memloc.planted.scores import pair_scores
 from memloc.profiles import Profile
 from memloc.profiles.planting import ACQUIRED, BLIND, ORACLE
 from memloc.publishing import project_root
-from memloc.publishing.reading import AnyRun
+from memloc.publishing.studies import AnyRun, reads_released
 from memloc.released import MANIFEST
 
+if TYPE_CHECKING:
+    from memloc.planted.experiment import Plantings
+
 SMOKE = "planted-smoke"  # made on the spot where no benchmark is released
+ENTRY = "planted-entry"  # released: the smallest benchmark with the localiser that a reader would write
+OWN = "distance_moved"  # that localiser (``own_localiser.py``)
 
 
 @dataclass(frozen=True)
@@ -168,15 +175,46 @@ def open_board(name: str = "planted") -> Board:
     Raises:
         MemlocError: if it is there but altered, incomplete, or of another version.
     """
-    folder = project_root() / "results" / name
-    if not folder.exists():
-        return made_now()
-    found = read_benchmark(folder)
-    run = f"memloc benchmark --profile {found.profile.name}"
-    return Board(found, f"{run} --release results/{name}", f"results/{name}")
+    if (project_root() / "results" / name).exists():
+        return _released(name)
+    return _released(SMOKE) if reads_released() else Board(benchmark_of(made_now()), _command(SMOKE))
 
 
-def made_now(localisers: tuple[str, ...] = ()) -> Board:
+def entered() -> pd.DataFrame:
+    """A localiser of one's own on the smallest benchmark: its rows of the leaderboard, and those of blind answers."""
+    if reads_released():
+        board = _released(ENTRY)
+    else:
+        from memloc.publishing import own_localiser  # noqa: F401 - registers it
+
+        board = Board(benchmark_of(made_now((OWN,))), _command(SMOKE))
+    return ranked(board.scores, board.results.asked)
+
+
+def entry_source() -> str:
+    """The lines that enter it, as Markdown; read, not imported, since what they use loads torch."""
+    text = Path(__file__).with_name("own_localiser.py").read_text(encoding="utf-8")
+    lines = text[text.index("@localiser(") :]
+    return f"```python\nfrom memloc.techniques.localiser import localiser\n\n\n{lines}```"
+
+
+def _command(profile: str) -> str:
+    return f"memloc benchmark --profile {profile}"
+
+
+def _released(name: str) -> Board:
+    found = read_benchmark(project_root() / "results" / name)
+    return Board(found, f"{_command(found.profile.name)} --release results/{name}", f"results/{name}")
+
+
+def benchmark_of(plantings: Plantings) -> Benchmark:
+    """What the store has of it."""
+    from memloc.planted.results import results
+
+    return Benchmark(plantings.profile, results(plantings))
+
+
+def made_now(localisers: tuple[str, ...] = ()) -> Plantings:
     """The smallest benchmark, from the store or made now: generated texts, models with random weights.
 
     Args:
@@ -187,7 +225,6 @@ def made_now(localisers: tuple[str, ...] = ()) -> Board:
     """
     from memloc.pipeline import Experiment
     from memloc.planted.experiment import Plantings
-    from memloc.planted.results import results
     from memloc.planted.running import run_benchmark
     from memloc.profiles import load_profile
 
@@ -199,14 +236,4 @@ def made_now(localisers: tuple[str, ...] = ()) -> Board:
     for run in run_benchmark(plantings, say=logging.getLogger(__name__).info):
         if run.error:
             raise MemlocError(f"benchmark of {run.cell}", run.error, "a run without errors")
-    return Board(Benchmark(profile, results(plantings)), f"memloc benchmark --profile {SMOKE}")
-
-
-def entered(name: str) -> pd.DataFrame:
-    """A localiser of one's own on the smallest benchmark: its rows of the leaderboard, and of those that see nothing.
-
-    Args:
-        name: of a registered localiser.
-    """
-    board = made_now((name,))
-    return ranked(board.scores, board.results.asked)
+    return plantings

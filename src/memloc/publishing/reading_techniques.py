@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from memloc.analysis.weights import LayerWeights, layer_weights
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId
-from memloc.publishing.reading import CELL, AnyStudy, ByPlace, Place, ReleasedStudy, read_swapping, read_training
+from memloc.publishing.reading import CELL, AnyStudy, ByPlace, Place, read_swapping, read_training
 
 WEIGHING = ("swapping", "retraining", "gradients", "probing")  # those that weigh layers, in the order of all figures
 
@@ -35,6 +35,7 @@ class Told(ByPlace):
     status: pd.DataFrame
     technique: str
     places: dict[Place, list[pd.DataFrame]]
+    _known: dict[tuple[Place, str | None], LayerWeights] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def weights(self) -> dict[Place, LayerWeights]:
@@ -43,7 +44,11 @@ class Told(ByPlace):
 
     def weights_of(self, place: Place, seeds: list[pd.DataFrame], variant: str | None = None) -> LayerWeights:
         """Layer weights of some seeds of a place by one of the rules of ``analysis.weights.variants``."""
-        return layer_weights(seeds, variant, num_layers=get_model(place[1]).layers)
+        if seeds is not self.places[place]:
+            return layer_weights(seeds, variant, num_layers=get_model(place[1]).layers)
+        if (place, variant) not in self._known:  # a page asks for those of all seeds again and again
+            self._known[place, variant] = layer_weights(seeds, variant, num_layers=get_model(place[1]).layers)
+        return self._known[place, variant]
 
     def centre(self, place: Place) -> Interval:
         """M-CoG by the default rule, with an interval over seeds where there are enough."""
@@ -76,7 +81,7 @@ def _by_layer(rows: pd.DataFrame, arm: str, metric: str, group: str | None, firs
 
 def asked_for(study: AnyStudy, technique: str) -> bool:
     """Whether a study can tell of a technique: an experiment computes what it lacks, a released run cannot."""
-    return not isinstance(study, ReleasedStudy) or technique in study.profile.techniques
+    return study.computes or technique in study.profile.techniques
 
 
 def read_told(study: AnyStudy, technique: str, status: pd.DataFrame | None = None) -> Told:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from memloc.analysis.study import published
-from memloc.claims import load_claims
 from memloc.config import TrainConfig
 from memloc.pipeline import CellId
 from memloc.publishing.facts import where
@@ -23,6 +22,7 @@ from memloc.publishing.reading import (
     open_release,
     read_swapping,
     read_training,
+    rules,
 )
 from memloc.publishing.reading_control import Known, read_control
 from memloc.publishing.reading_maps import Mapped, read_maps
@@ -156,7 +156,7 @@ def about(data: Shown) -> pd.DataFrame:
         "shown but not counted, task not learnt": str(int((~kept["learnt"]).sum())),
         "not as in the study": _settings(data.study) or "nothing",
     }
-    if tuned := [task for task in profile.tasks if task in load_claims().settings.exploratory_tasks]:
+    if tuned := [task for task in profile.tasks if task in rules().settings.exploratory_tasks]:
         rows["exploratory"] = f"{listed(tuned)}: settings were chosen while looking at results on it"
     if isinstance(data, Beside) and data.missing:
         rows["techniques that are not in it"] = listed(data.missing)

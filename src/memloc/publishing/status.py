@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from memloc.publishing.chapters import CHAPTERS, read_record, write_text_whole
+from memloc.publishing.studies import reads_released
 
+READ = "none: released tables were read"
 SHOWN = ("python", "torch", "transformers", "datasets", "numpy", "pandas")
 
 INTRODUCTION = """\
@@ -31,7 +33,9 @@ def seen_from(folder: str, name: str) -> str:
 
 @functools.cache
 def describe_device(asked: str = "auto") -> str:
-    """The device that ``asked`` stands for on this machine, in words."""
+    """The device that ``asked`` stands for on this machine, in words; none where nothing is computed."""
+    if reads_released():
+        return READ
     import torch
 
     if asked.startswith("cuda") or (asked == "auto" and torch.cuda.is_available()):

@@ -179,14 +179,12 @@ def status_table(training: Training) -> pd.DataFrame:
 def made_table(study: Study, kinds: Iterable[str] = ("perturbed", "normal", "swapping")) -> pd.DataFrame:
     """The keys of the configurations behind the figures, a row a cell: arms of training, techniques, the data set."""
     from memloc.config import config_key
-    from memloc.pipeline import ARMS
 
     experiment, rows = study.experiment, []
     for cell in experiment.cells():
         row: dict[str, Any] = {**cell._asdict(), "dataset": config_key(experiment.dataset_config(cell.task))}
         for kind in kinds:
-            make = experiment.checkpoint_config if kind in ARMS else experiment.technique_config
-            row[kind] = "missing" if cell in study.missing else config_key(make(cell, kind))
+            row[kind] = "missing" if cell in study.missing else study.numbers.key(cell, kind)
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.study import Published, all_published, published
-from memloc.claims import load_claims
 from memloc.data.catalogue import get_task
 from memloc.models.catalogue import get_model, model_names
 from memloc.models.families import get_family
 from memloc.publishing.atlas import STUDIED, families, tasks
 from memloc.publishing.figures import Drawn, listed, model_title
 from memloc.publishing.figures_centroids import EVENTS, events_of
-from memloc.publishing.reading import Place
+from memloc.publishing.reading import Place, rules
 from memloc.publishing.reading_atlas import Entry, Found, read_counts, read_task
 from memloc.publishing.style import show
 from memloc.publishing.tabulate import show_table
@@ -86,7 +85,7 @@ def runs_table(entry: Entry) -> pd.DataFrame:
 
 
 def _exploratory() -> set[str]:
-    return set(load_claims().settings.exploratory_tasks)
+    return set(rules().settings.exploratory_tasks)
 
 
 def centre_table(entry: Entry, by_task: bool = False) -> pd.DataFrame:
@@ -216,7 +215,7 @@ def family_card(family: str) -> pd.DataFrame:
 
 def member_table(family: str) -> pd.DataFrame:
     """The catalogue's models of a family: the study's own, and those that stand in for it where it cannot be run."""
-    own, rows = (*STUDIED, *load_claims().settings.models["larger"]), []
+    own, rows = (*STUDIED, *rules().settings.models["larger"]), []
     for spec in (get_model(name) for name in model_names()):
         if spec.architecture.name == family:
             stands = "stands in" if spec.pretrained else "stands in: shows that the method works, no evidence"

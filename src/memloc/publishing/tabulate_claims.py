@@ -16,13 +16,13 @@ import pandas as pd
 
 from memloc.analysis.study_claims import study_summary, told_value
 from memloc.analysis.summary import COLUMNS, summary
-from memloc.claims import first_run_commit, load_claims, rule_commit
+from memloc.claims import first_run_commit, rule_commit
 from memloc.claims.schema import Claim, Part
 from memloc.claims.verdict import PartResult, judge
 from memloc.data.catalogue import get_task
 from memloc.models.catalogue import get_model
 from memloc.publishing import project_root
-from memloc.publishing.reading import AnyStudy, ByPlace
+from memloc.publishing.reading import AnyStudy, ByPlace, rules
 
 DASH = "–"
 NUMBERS = {  # what a statistic is, in words
@@ -41,7 +41,7 @@ BY_RULE = "the rule's own number, from values read off published figures"
 
 def about(*techniques: str) -> list[str]:
     """Ids of the claims in which one of the techniques has a part."""
-    return [c.id for c in load_claims().claims if {technique for technique, _ in c.needs} & set(techniques)]
+    return [c.id for c in rules().claims if {technique for technique, _ in c.needs} & set(techniques)]
 
 
 def claims_tables(
@@ -52,7 +52,7 @@ def claims_tables(
     Returns:
         One row a part (the study's number, ours, what the rule asks), and one row a claim (verdicts and reasons).
     """
-    known = load_claims()
+    known = rules()
     chosen = [known[name] for name in claims]
     runs = {"this copy": found.study} | ({"released run": released.study} if released is not None else {})
     told = {name: evidence(study, chosen) for name, study in runs.items()}
@@ -95,7 +95,7 @@ def _number_row(claim: Claim, part: Part, told: dict[str, pd.DataFrame]) -> dict
         "number": NUMBERS[part.statistic],
         "rule asks": f"{sign} {part.threshold:g}",
         "the study": study,
-        **{name: _result(described(claim, part, rows), claim.unit) for name, rows in told.items()},
+        **{run: _result(described(claim, part, rows), claim.unit) if len(rows) else DASH for run, rows in told.items()},
         "how the study's is known": how,
     }
 
@@ -103,7 +103,7 @@ def _number_row(claim: Claim, part: Part, told: dict[str, pd.DataFrame]) -> dict
 @functools.cache
 def _study_part(claim: str, part: str) -> PartResult:
     """The rule's number of the study's published values; the study's own models count as having memorised."""
-    chosen = load_claims()[claim]
+    chosen = rules()[claim]
     (found,) = (p for p in chosen.parts if p.name == part)
     return described(dataclasses.replace(chosen, requires=()), found, study_summary())
 

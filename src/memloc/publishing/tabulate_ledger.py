@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.study_claims import study_summary
-from memloc.claims import Claim, Verdict, judge, load_claims
+from memloc.claims import Claim, Verdict, judge
 from memloc.claims.schema import Part
 from memloc.claims.verdict import HOLDS, OPEN, REFUTED, PartResult, holm
 from memloc.publishing.figures import listed
-from memloc.publishing.reading import open_release
+from memloc.publishing.reading import open_release, rules
 from memloc.publishing.reading_atlas import run_names
 from memloc.publishing.tabulate_claims import (
     DASH,
@@ -63,7 +63,7 @@ class Ledger:
 
 def read_ledger() -> Ledger:
     """All claims on the study's numbers and on every released run of cells."""
-    claims = load_claims().claims
+    claims = rules().claims
     rows = {STUDY: study_summary()}
     for run in run_names():
         if study := open_release(run):
@@ -170,7 +170,7 @@ def rule_table(ledger: Ledger) -> pd.DataFrame:
 
 def ledger_facts(ledger: Ledger) -> dict[str, str]:
     """How many verdicts of each kind there are, and how they are corrected for being many."""
-    known = load_claims()
+    known = rules()
     study = Counter(v.verdict for v in ledger.verdicts[STUDY] if not np.isnan(v.statistic))
     told = [f"{run}: {_counted(Counter(v.verdict for v in ledger.verdicts[run]))}" for run in ledger.runs]
     return {

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from memloc.publishing.own_example import HIDDEN, LAYERS, ROWS, OwnExample
+from memloc.publishing.studies import marked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from memloc.own.result import Localised
 
-MARK = '<span class="memloc-generated">generated tasks, random initial weights</span>'
 ORIGIN = (
     f"Generated sentences; a model of {LAYERS} layers, {HIDDEN} wide, from random weights: it shows the command only."
 )
+
+
+def mark() -> str:
+    """A mark for prose (HTML): what the example is."""
+    return marked(["generated tasks", "random initial weights"])
 
 
 class DrawnOwn(NamedTuple):
@@ -71,8 +76,7 @@ def weights_figure(found: Localised) -> DrawnOwn:
 
 def folder_listing(example: OwnExample) -> str:
     """The files of the output folder, by name and size."""
-    items = []
-    for name in sorted(name for name in example.artefact.files if name.startswith("out/")):
-        size = example.artefact.file(name).stat().st_size / 1000
-        items.append(f"<li><code>{escape(name.removeprefix('out/'))}</code> ({size:.0f} kB)</li>")
+    items = [
+        f"<li><code>{escape(name)}</code> ({size / 1000:.0f} kB)</li>" for name, size in sorted(example.files.items())
+    ]
     return f"<ul>{''.join(items)}</ul>"

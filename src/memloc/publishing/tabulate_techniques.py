@@ -185,9 +185,7 @@ def centroid_table(centroids: Told) -> pd.DataFrame:
 
 def pair_table(study: Study) -> pd.DataFrame:
     """How many ordered pairs of classes have noisy examples enough to be pooled, by task."""
-    from memloc.techniques.base import get_technique, settings_of
-
-    least = settings_of(get_technique("centroids"), study.profile.techniques.get("centroids"))["min_noisy"]
+    least = study.numbers.asked(study.numbers.cells()[0], "centroids")["min_noisy"]
     rows = []
     for task in sort_tasks(study.profile.tasks):
         counts = [int(pair["n"]) for pair in study.experiment.dataset(task).report["noisy"]]

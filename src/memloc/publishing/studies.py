@@ -1,0 +1,169 @@
+"""What chapters call a study: an experiment (found in the store, or computed once and kept there) or a released run."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from memloc.analysis.numbers import Computed, Numbers
+from memloc.models.catalogue import get_model
+from memloc.pipeline import CellId, Experiment
+from memloc.profiles import Profile
+from memloc.profiles.loading import GENERATED
+from memloc.released import MANIFEST, Release
+
+RELEASED = "MEMLOC_RELEASED"  # set: chapters show released tables, and train and measure nothing
+RENEW = "memloc book release"  # makes anew what they show of the default profile
+
+
+def reads_released() -> bool:
+    """Whether released tables are to be shown in place of what an experiment computes."""
+    return bool(os.environ.get(RELEASED))
+
+
+def marked(words: Sequence[str]) -> str:
+    """A mark for prose (HTML) that says these words, and that released tables were read; empty without words."""
+    told = [*words, *(["read from released tables"] if reads_released() else [])]
+    return f'<span class="memloc-generated">{", ".join(told)}</span>' if words else ""
+
+
+class AnyRun(ABC):
+    """What was run and what it is, from its profile."""
+
+    @property
+    @abstractmethod
+    def profile(self) -> Profile:
+        """What was run."""
+
+    @property
+    def generated(self) -> bool:
+        """Whether the texts are generated."""
+        return self.profile.source == GENERATED
+
+    @property
+    def random_models(self) -> list[str]:
+        """The models that start from random weights."""
+        return [name for name in self.profile.models if not get_model(name).pretrained]
+
+    @property
+    def evidence(self) -> bool:
+        """Whether results say something about natural language and pre-trained models."""
+        return not self.generated and not self.random_models
+
+    @property
+    def origin(self) -> str:
+        """Where the results come from, in one sentence for captions and prose."""
+        texts = "Generated tasks" if self.generated else f"Real tasks (source: {self.profile.source})"
+        models, random = self.profile.models, self.random_models
+        kinds = {0: "pre-trained models", len(models): "models with random initial weights"}
+        return f"{texts}; {kinds.get(len(random), 'some models with random initial weights')}."
+
+    @property
+    def mark(self) -> str:
+        """A mark for prose (HTML) where something is generated or random; empty for real data and models."""
+        return marked(["generated tasks"] * self.generated + ["random initial weights"] * bool(self.random_models))
+
+
+class AnyStudy(AnyRun):
+    """A run of cells and techniques; the two kinds of study below say where its numbers come from.
+
+    Attributes:
+        computes: whether what is asked and not there yet is computed.
+    """
+
+    computes: bool = False
+
+    @property
+    @abstractmethod
+    def numbers(self) -> Numbers:
+        """Where all numbers come from."""
+
+    @property
+    def profile(self) -> Profile:
+        """What was run."""
+        return self.numbers.profile
+
+
+def _with_cells(run: Profile, cells: Sequence[CellId]) -> Profile:
+    """A profile without the tasks and models that have no cell among these."""
+    tasks, models = {cell.task for cell in cells}, {cell.model for cell in cells}
+    kept = {model: of for model, of in run.models.items() if model in models}
+    return replace(run, tasks=tuple(task for task in run.tasks if task in tasks), models=kept)
+
+
+@dataclass(frozen=True)
+class ReleasedStudy(AnyStudy):
+    """A released run, read without data, models or store.
+
+    Attributes:
+        release: where all numbers come from.
+        folder: its folder, as seen from the root of the book.
+    """
+
+    release: Release
+    folder: str
+
+    @property
+    def numbers(self) -> Numbers:
+        return self.release
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What was run, without tasks and models of which no cell is finished: figures would show empty panels."""
+        return _with_cells(self.release.profile, self.release.cells())
+
+    @property
+    def command(self) -> str:
+        """Makes the same, where data and models are."""
+        run = f"--profile {self.profile.name}"
+        return f"memloc run {run} && memloc results {run} --release {self.folder}"
+
+    @property
+    def made(self) -> str:
+        """For the end of a caption: origin, command, and where the keys are."""
+        return f"**{self.origin}** Data: `{self.command}`; keys: `{self.folder}/{MANIFEST}`."
+
+
+@dataclass(frozen=True)
+class Study(AnyStudy):
+    """An experiment and the command that computes the same.
+
+    Attributes:
+        experiment: where data sets come from, and numbers unless they were released.
+        command: fills the store with everything the chapters show.
+        finished: show what the store has, and compute nothing.
+        released: the release of the same run whose numbers are shown; nothing is trained or measured.
+    """
+
+    experiment: Experiment
+    command: str
+    finished: bool = False
+    released: ReleasedStudy | None = None
+
+    @property
+    def computes(self) -> bool:  # type: ignore[override]
+        return self.released is None
+
+    @property
+    def numbers(self) -> Numbers:
+        return self.released.numbers if self.released else Computed(self.experiment, self.finished)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What was run."""
+        run = self.experiment.profile
+        return _with_cells(run, self.numbers.cells()) if self.finished or self.released else run
+
+    @cached_property
+    def missing(self) -> list[CellId]:
+        """The cells that are left out because something of them is not in the store."""
+        shown = self.numbers.cells()
+        return [cell for cell in self.experiment.cells() if cell not in shown]
+
+    def made(self, label: str) -> str:
+        """For the end of a caption: origin, command, and where the keys are; ``label`` is that section's."""
+        read = f", read from `{self.released.folder}`" if self.released else ""
+        return f"**{self.origin}** Data: `{self.command}`{read}; keys: {{ref}}`{label}`."
