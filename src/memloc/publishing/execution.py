@@ -79,6 +79,8 @@ def execute(job: Job) -> Outcome:
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
+    from memloc.publishing.kernels import manager_class  # jupyter's modules are for workers alone
+
     start, error = time.monotonic(), ""
     job.failed.unlink(missing_ok=True)
     # Sockets in a folder of its own: ports, and jupyter's default name for a socket, collide between kernels.
@@ -93,6 +95,7 @@ def execute(job: Job) -> Outcome:
                 progress_bar=False,
                 cwd=job.root,
                 config=transport,
+                kernel_manager_class=manager_class(),
             )
             files = take_data(notebook, job.data)
             finish(notebook, job)
