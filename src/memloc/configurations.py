@@ -15,6 +15,7 @@ from memloc.arms import ARMS, CONTROL_ARMS, INDEPENDENT, SETTINGS, arm_of, follo
 from memloc.config import config_key
 from memloc.data.catalogue import get_task
 from memloc.data.prepare import load_raw
+from memloc.declared import declared
 from memloc.errors import MemlocError
 from memloc.memory import HALVED
 from memloc.models.catalogue import get_model, model_config
@@ -120,12 +121,10 @@ class Configurations:
 
     def arms(self, cell: CellId) -> list[str]:
         """The arms that the profile trains for a cell: its techniques', in every setting, and those they follow."""
-        from memloc.techniques.base import get_technique
-
         named = set(self.profile.extra_arms)
         for setting in self.settings(cell):
             for name in self.techniques(setting):
-                technique = get_technique(name)
+                technique = declared(name)
                 asked = {*technique.arms, *technique.optional} - {"pretrained"}
                 named |= {arm_of(setting, arm) for arm in asked}
         named |= {leader for arm in named for leader in followed(arm)}

@@ -12,10 +12,11 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from memloc.config import book_above, home
 from memloc.disk import Disk, explained
@@ -141,14 +142,18 @@ def _stamps(root: Path, mend: bool) -> Iterator[Finding]:
 
 def _book(book: Path, mend: bool) -> Iterator[Finding]:
     """Released runs that were altered, and unfinished files."""
-    from memloc.released import MANIFEST, read_release
+    from memloc.planted.releasing import KIND, read_benchmark
+    from memloc.publishing.own_example import NAME, read_own_example
+    from memloc.released import MANIFEST, kind_of, read_release
     from memloc.releasing import mend_releases
+
+    readers: dict[str, Callable[[Path], Any]] = {"": read_release, KIND: read_benchmark, NAME: read_own_example}
 
     for path in mend_releases(book / "results") if mend else []:
         yield Finding(str(path), "was left by a release that was killed", "removed; the release before it is in place")
     for manifest in sorted((book / "results").glob(f"*/{MANIFEST}")):
         try:
-            read_release(manifest.parent)
+            readers.get(kind_of(manifest), read_release)(manifest.parent)
         except MemlocError as error:
             advice = "take it from the repository again, or make it anew"
             yield Finding(str(manifest.parent), f"is not as it was released ({error})", advice=advice)

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 HALVED = ("tokens", "megabytes")  # settings of techniques that say how much runs at once, and nothing else
 LEAST = 16
+TOGETHER_BYTES = 16e9  # what members of a map trained at once may fill on a GPU, beside their activations
 SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC")
 
 T = TypeVar("T")

@@ -192,6 +192,14 @@ def read_manifest(path: Path, made_by: str) -> dict[str, Any]:
     return dict(manifest)
 
 
+def kind_of(path: Path) -> str:
+    """The kind of release that a manifest says it is of; empty for one of cells, and where it cannot be read."""
+    try:
+        return str(json.loads(path.read_bytes()).get("kind", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
 def seal(manifest: Mapping[str, Any]) -> str:
     """The SHA-256 that the manifest itself carries."""
     return hashlib.sha256(canonical_json(manifest).encode()).hexdigest()

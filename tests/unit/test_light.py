@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from memloc import declared
 from memloc.analysis.numbers import Computed
 from memloc.config import config_key
+from memloc.doctor import _book
 from memloc.errors import MemlocError
 from memloc.pipeline import Experiment
 from memloc.planted.experiment import Plantings
@@ -93,7 +95,7 @@ def reads(tmp_path: Path, code: str, *arguments: str) -> subprocess.CompletedPro
     "pages",
     [
         ("chapters/02_perturbation", "chapters/03_training"),
-        ("chapters/03c_planted", "chapters/10_your_own_model", "chapters/12_teaching"),
+        ("chapters/03c_planted", "chapters/10_your_own_model", "chapters/12_teaching", "chapters/14_scale"),
     ],
 )
 def test_pages_are_read_without_what_trains(tmp_path: Path, pages: tuple[str, ...]) -> None:
@@ -193,6 +195,15 @@ def test_a_release_of_other_settings_is_refused_with_the_command_that_renews_it(
         reader(str(profile))
     profile.write_text(text.replace("purpose: ", "purpose: In other words. "))
     assert reader(str(profile)).released
+
+
+def test_declarations_are_those_of_the_techniques() -> None:
+    assert declared.registered() == declared.written(), DUE
+    assert declared.declared("swapping") == declared.written()["swapping"]
+
+
+def test_every_release_is_checked_by_the_doctor() -> None:
+    assert [finding for finding in _book(ROOT, mend=False) if "results" in finding.place] == []
 
 
 def test_points_are_read_as_they_are_given() -> None:

@@ -15,7 +15,7 @@ PROFILE = "mini"  # the default of every chapter
 
 
 def release_all(results: Path | None = None, workers: int = 1) -> list[Path]:
-    """Release the default profile, the smallest benchmarks, and the example of a model of one's own.
+    """Release the default profile, the smallest benchmarks, the example of a model of one's own, and declarations.
 
     What the store lacks of them is computed first.
 
@@ -24,11 +24,12 @@ def release_all(results: Path | None = None, workers: int = 1) -> list[Path]:
         workers: cells of the profile computed at a time.
 
     Returns:
-        The folders that were written.
+        The folders that were written, and the file of what techniques declare.
 
     Raises:
         MemlocError: if a cell fails; then nothing of the profile is released.
     """
+    from memloc import declared
     from memloc.pipeline import Experiment
     from memloc.planted import releasing as planted
     from memloc.profiles import load_profile
@@ -45,6 +46,7 @@ def release_all(results: Path | None = None, workers: int = 1) -> list[Path]:
         if run.error:
             raise MemlocError(f"{run.cell}", run.error, "a run without errors")
     return [
+        declared.write(),
         release(experiment, results / PROFILE),
         planted.release(made_now(), results / SMOKE),
         planted.release(made_now((OWN,)), results / ENTRY),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from memloc.declared import declared, settings_of
 from memloc.profiles import load_profile
 from memloc.publishing.figures_scale import HOUR
 from memloc.publishing.reading_scale import CUTS, VARIED, Calculated, Growth
@@ -29,11 +30,9 @@ DEVICE_BYTES = 80e9
 
 def settings_in(profile: str) -> dict[str, Settings]:
     """What a profile asks of training and of each technique, defaults and all."""
-    from memloc.techniques.base import get_technique, settings_of
-
     asked = load_profile(profile)
     names = [name for name in FORMULAS if name != "training"]
-    found = {name: settings_of(get_technique(name), asked.techniques.get(name)) for name in names}
+    found = {name: settings_of(declared(name), asked.techniques.get(name)) for name in names}
     return {"training": asdict(next(iter(asked.models.values())).training), **found}
 
 

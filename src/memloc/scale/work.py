@@ -15,7 +15,9 @@ from memloc.arms import CONTROL_ARMS, arm_of, followed, target_layers
 from memloc.cluster.jobs import Packing, works
 from memloc.cluster.sizes import Size
 from memloc.configurations import CellId, Key
+from memloc.declared import declared, settings_of
 from memloc.errors import MemlocError
+from memloc.memory import TOGETHER_BYTES
 from memloc.models.catalogue import get_model
 from memloc.pipeline import Experiment
 from memloc.scale.costs import Cost, Shape, cost_of, partial_training, stored_training, training
@@ -81,9 +83,6 @@ def pieces(sketch: Sketch, cell: CellId, tasks: Mapping[str, TaskSize], model: M
     Raises:
         MemlocError: for a task whose sizes are not known.
     """
-    from memloc.techniques.base import get_technique, settings_of
-    from memloc.techniques.maps import TOGETHER_BYTES
-
     model = model or shape_of(cell.model)
     shape = _shape(cell.task, tasks, model)
     found = [
@@ -98,7 +97,7 @@ def pieces(sketch: Sketch, cell: CellId, tasks: Mapping[str, TaskSize], model: M
     ]
     for setting in sketch.settings(cell):
         for name in sketch.techniques(setting):
-            technique = get_technique(name)
+            technique = declared(name)
             how = settings_of(technique, sketch.profile.techniques.get(name))
             if name == "maps" and not how["together"]:
                 how |= {"together": max(1, int(TOGETHER_BYTES // (LEARNT * model.body)))}  # as on a GPU

@@ -13,9 +13,12 @@ from typing import Any, ClassVar, Protocol
 
 import pandas as pd
 
+from memloc.declared import settings_of
 from memloc.errors import MemlocError, unknown_name
 from memloc.models.classifier import Classifier
 from memloc.training.batches import Encoded
+
+__all__ = ["Cell", "Result", "Technique", "get_technique", "register_technique", "settings_of", "technique_names"]
 
 
 @dataclass
@@ -114,18 +117,3 @@ def get_technique(name: str) -> Technique:
     if name not in _registry:
         raise unknown_name("technique", name, _registry)
     return _registry[name]()
-
-
-def settings_of(technique: Technique, given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The technique's defaults with a profile's changes.
-
-    Raises:
-        MemlocError: for a setting the technique has not got, or a value of another type than the default's.
-    """
-    for name, value in (given or {}).items():
-        if name not in technique.defaults:
-            raise unknown_name(f"setting of technique {technique.name}", name, technique.defaults)
-        kind = type(technique.defaults[name])
-        if kind in (bool, int, float, str) and type(value) not in ((int, float) if kind is float else (kind,)):
-            raise MemlocError(f"{technique.name}.{name}", value, f"a value of type {kind.__name__}")
-    return {**technique.defaults, **(given or {})}

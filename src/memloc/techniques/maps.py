@@ -17,6 +17,7 @@ from tqdm import tqdm
 from memloc.analysis.mapping import map_of
 from memloc.config import TrainConfig
 from memloc.errors import MemlocError
+from memloc.memory import TOGETHER_BYTES
 from memloc.models.classifier import Classifier
 from memloc.techniques.base import Cell, Result, register_technique
 from memloc.techniques.resuming import Pieces
@@ -26,7 +27,6 @@ from memloc.training.ensemble import Member, given_probability, members, start_o
 from memloc.training.loop import trained_parts
 
 NARROW, TOGETHER_CPU = 128, 10
-TOGETHER_BYTES = 16e9
 
 SUMMARIES: dict[str, tuple[str, Callable[[np.ndarray], Any]]] = {
     "generalisation_mean": ("generalisation", np.mean),
