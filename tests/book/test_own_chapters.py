@@ -7,8 +7,10 @@ import re
 import shutil
 from pathlib import Path
 
+import chrome
 import html_check
 import pytest
+import walking
 
 from memloc.publishing import build, runner
 
@@ -38,6 +40,14 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pages_have_no_faults(smoke: Path) -> None:
     assert html_check.faults(smoke / "_build" / "html") == []
+
+
+@pytest.mark.skipif(chrome.BROWSER is None, reason="no Chromium on the PATH")
+def test_pages_read_well_in_a_browser(smoke: Path) -> None:
+    pages = [page for page in walking.all_pages(smoke) if page.startswith("book/")]
+    pages = [page for page in pages if "/task-" not in page or page.endswith("-trec.html")]  # made from one template
+    with walking.served(smoke) as address, chrome.browser() as tab:
+        assert walking.walk(address, pages, tab) == []
 
 
 def test_results_are_labelled_as_generated_and_random(smoke: Path) -> None:
