@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 
@@ -158,6 +159,14 @@ def test_the_localiser_of_a_reader() -> None:
     finally:
         base._registry.pop("distance_moved")
         sys.modules.pop(own_localiser.__name__)
+
+
+def test_the_smallest_benchmark_says_so_whether_it_was_made_now_or_released() -> None:
+    made = board(planted(), perfect=perfect)
+    assert "the smallest one, made for this page" in facts_planted.about(made)
+    told = facts_planted.about(dataclasses.replace(made, folder=f"results/{SMOKE}"))
+    assert "the smallest one: its models have two layers" in told
+    assert told.startswith('<span class="memloc-generated">generated tasks, random initial weights</span>')
 
 
 def test_controls_of_the_study_stand_beside_the_scores() -> None:

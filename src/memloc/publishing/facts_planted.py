@@ -14,7 +14,7 @@ from memloc.profiles.planting import BLIND, ORACLE
 from memloc.publishing.facts import NONE
 from memloc.publishing.figures import listed, model_title
 from memloc.publishing.figures_techniques import span
-from memloc.publishing.reading_planted import Board
+from memloc.publishing.reading_planted import SMOKE, Board
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.publishing.tabulate_planted import number
 from memloc.publishing.tabulate_techniques import DASH
@@ -22,12 +22,11 @@ from memloc.publishing.tabulate_techniques import DASH
 
 def about(board: Board) -> str:
     """What the benchmark of the page is, in words."""
-    if board.folder:
+    if board.profile.name != SMOKE:
         missing = len(board.results.missing)
         return board.origin + (f" {missing} parts were not finished when it was released." if missing else "")
-    words = (
-        "This copy of the book has no released benchmark, so this is the smallest one, made for this page: its models "
-    )
+    made = "" if board.folder else ", made for this page"
+    words = f"This copy of the book has no larger benchmark, so this is the smallest one{made}: its models "
     return f"{board.mark} {board.origin} {words}have two layers, and it shows how things are measured and nothing else."
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from multiprocessing.context import ForkServerProcess
 from typing import Any
@@ -62,6 +63,11 @@ class WarmProvisioner(LocalProvisioner):
         self.process = _Forked(process)  # type: ignore[assignment]
         self.pid = self.pgid = process.pid  # ``_run`` makes it a group of its own
         return self.connection_info
+
+    async def send_signal(self, signum: int) -> None:
+        """Whoever stops a kernel interrupts it first; one that is done with its page would only complain of that."""
+        if signum != signal.SIGINT:
+            await super().send_signal(signum)
 
 
 def _run(connection: str, environment: dict[str, str], folder: str) -> None:

@@ -25,9 +25,9 @@ def reads_released() -> bool:
 
 
 def marked(words: Sequence[str]) -> str:
-    """A mark for prose (HTML) that says these words, and that released tables were read; empty without words."""
-    told = [*words, *(["read from released tables"] if reads_released() else [])]
-    return f'<span class="memloc-generated">{", ".join(told)}</span>' if words else ""
+    """A mark for prose (HTML) that says these words, and one that released tables were read; empty without words."""
+    told = [", ".join(words), *(["read from released tables"] if reads_released() else [])] if words else []
+    return " ".join(f'<span class="memloc-generated">{one}</span>' for one in told)
 
 
 class AnyRun(ABC):
