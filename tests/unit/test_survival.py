@@ -22,7 +22,7 @@ SMALL = {
 SMALL["training"] = {**CELL["training"], "epochs": 4}
 EXPECTED = {
     "worker_killed": "status 1, told|finished before",
-    "read_only": "home: refused; results: refused",
+    "read_only": "home: (refused|nothing to write); results: refused",
     "full_disk": "told|space enough",
     "no_memory": "went on with less at a time|training stopped and said what to lower|not reached",
     "two_runs": "one killed, the other ended with status 0|ended with status 0 and 0",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from memloc.publishing.chapters import write_text_whole
 from memloc.publishing.lean import lean_sheets
+from memloc.publishing.long_tables import with_assets, write_assets
 
 IMAGE = re.compile(r'<img (?![^>]*\bloading=)([^>]*\bsrc="([^"]+\.svg)"[^>]*?)\s*/?>')
 SIZE = re.compile(r'<svg [^>]*?\bwidth="([\d.]+)pt" height="([\d.]+)pt"')
@@ -38,11 +39,12 @@ PLAIN = (
 def mend(html: Path) -> None:
     """Mend all pages below a folder."""
     sheets = lean_sheets(html)
+    write_assets(html)
     for page in sorted(html.rglob("*.html")):
         if "_static" in page.relative_to(html).parts:
             continue
         text = page.read_text(encoding="utf-8")
-        mended = mended_text(text, page, sheets)
+        mended = with_assets(mended_text(text, page, sheets), page, html)
         if text != mended:
             write_text_whole(page, mended)
 
