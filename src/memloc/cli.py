@@ -13,11 +13,13 @@ from typing import NoReturn
 from memloc import __version__
 from memloc.classroom.command import add_parser as add_classroom
 from memloc.cluster.command import add_parser as add_cluster
+from memloc.comparing.command import add_parser as add_compare
 from memloc.doctor import add_parser as add_doctor
 from memloc.errors import MemlocError
 from memloc.options import experiment_of, names, with_profile
 from memloc.own.command import add_commands
 from memloc.planted.command import add_parser as add_benchmark
+from memloc.terminal import print_table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_cluster(commands)
     add_classroom(commands)
     add_doctor(commands)
+    add_compare(commands)
 
     book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
     execute = book.add_parser("execute", help="execute the chapters that changed")
@@ -125,19 +128,12 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> None:
-    cells = [[str(c) for c in row] for row in [header, *rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    for row in cells:
-        print("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
-
-
 def _tasks(_: argparse.Namespace) -> None:
     from memloc.data.catalogue import get_task, task_names
 
     specs = [get_task(name) for name in task_names()]
     rows = [(s.name, s.group, len(s.labels), "/".join(s.sources), s.licence, s.warning or "") for s in specs]
-    _table(rows, ("task", "group", "classes", "sources", "licence", "warning"))
+    print_table(rows, ("task", "group", "classes", "sources", "licence", "warning"))
 
 
 def _models(_: argparse.Namespace) -> None:
@@ -148,7 +144,7 @@ def _models(_: argparse.Namespace) -> None:
         (s.name, s.architecture.name, s.layers, s.hidden, s.source, "pretrained" if s.pretrained else "random weights")
         for s in specs
     ]
-    _table(rows, ("model", "family", "layers", "hidden", "source", "weights"))
+    print_table(rows, ("model", "family", "layers", "hidden", "source", "weights"))
 
 
 def _profiles(_: argparse.Namespace) -> None:
@@ -156,7 +152,7 @@ def _profiles(_: argparse.Namespace) -> None:
 
     profiles = [load_profile(name) for name in profile_names()]
     rows = [(p.name, p.source, len(p.tasks), len(p.models), p.purpose) for p in profiles]
-    _table(rows, ("profile", "source", "tasks", "models", "purpose"))
+    print_table(rows, ("profile", "source", "tasks", "models", "purpose"))
 
 
 def _describe(arguments: argparse.Namespace) -> None:
@@ -177,7 +173,7 @@ def _describe(arguments: argparse.Namespace) -> None:
     classes = [
         (label, *((frame["label"] == i).sum() for _, frame in frames)) for i, label in enumerate(dataset.spec.labels)
     ]
-    _table([*classes, ("all", *(len(frame) for _, frame in frames))], ("class", "train", "validation", "test"))
+    print_table([*classes, ("all", *(len(frame) for _, frame in frames))], ("class", "train", "validation", "test"))
     noisy = (dataset.train["group"] == "noisy").sum()
     print(f"{noisy} of {len(dataset.train)} training labels are wrong (data seed {dataset.config.seed})")
 
@@ -213,7 +209,7 @@ def _results(arguments: argparse.Namespace) -> None:
 
     experiment = experiment_of(arguments)
     frame = overview(experiment)
-    _table(frame.astype(object).to_numpy().tolist(), frame.columns.tolist())
+    print_table(frame.astype(object).to_numpy().tolist(), frame.columns.tolist())
     if arguments.release:
         from memloc.releasing import release
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from memloc.own.result import Localised
 
 STYLE = """
@@ -45,15 +47,15 @@ def report(found: Localised) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>",
         _summary(found),
-        _section("What was run", _ran(found)),
-        _section("Centres of gravity", _mcog(found), f'<p class="small">{escape(READING)}</p>'),
-        *(_section(heading, image) for heading, image in _figures(found)),
-        _section("Layer weights in numbers", _weights(found)),
+        section("What was run", _ran(found)),
+        section("Centres of gravity", _mcog(found), f'<p class="small">{escape(READING)}</p>'),
+        *(section(heading, drawn) for heading, drawn in _figures(found)),
+        section("Layer weights in numbers", _weights(found)),
     ]
     if len(events := found.events):
         rows = [(r["technique"], r["event"].replace("_", " "), _number(r["value"])) for r in events.to_dict("records")]
-        parts.append(_section("Events", table(("technique", "what", "layer or position"), rows, "At which layer.")))
-    parts.append(_section("From what", _origin(facts)))
+        parts.append(section("Events", table(("technique", "what", "layer or position"), rows, "At which layer.")))
+    parts.append(section("From what", _origin(facts)))
     return page(title, "\n".join(part for part in parts if part))
 
 
@@ -84,7 +86,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], caption: str) -
     return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table>{told}</table></div>'
 
 
-def _section(heading: str, *content: str) -> str:
+def section(heading: str, *content: str) -> str:
+    """A heading with what stands below it; nothing where that is empty."""
     return f"<section>\n<h2>{escape(heading)}</h2>\n{''.join(content)}\n</section>" if any(content) else ""
 
 
@@ -138,16 +141,22 @@ def _weights(found: Localised) -> str:
 
 
 def _figures(found: Localised) -> Iterable[tuple[str, str]]:
-    import matplotlib.pyplot as plt
-
     from memloc.own.figures import figures
-    from memloc.publishing.style import svg
 
     for heading, figure, caption, alt in figures(found):
-        source = base64.b64encode(svg(figure).encode()).decode()
-        plt.close(figure)
-        image = f'<img src="data:image/svg+xml;base64,{source}" alt="{escape(alt)}">'
-        yield heading, f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+        yield heading, image(figure, caption, alt)
+
+
+def image(figure: Figure, caption: str, alt: str) -> str:
+    """A figure inside the page; it is closed."""
+    import matplotlib.pyplot as plt
+
+    from memloc.publishing.style import svg
+
+    source = base64.b64encode(svg(figure).encode()).decode()
+    plt.close(figure)
+    drawn = f'<img src="data:image/svg+xml;base64,{source}" alt="{escape(alt)}">'
+    return f"<figure>{drawn}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _origin(facts: dict[str, Any]) -> str:

@@ -1,0 +1,103 @@
+"""What is compared: a released run, or the study's published numbers, as one tidy summary and its verdicts."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from memloc.analysis.study_claims import study_summary
+from memloc.analysis.summary import summary
+from memloc.claims import Verdict, judge
+from memloc.config import book_above
+from memloc.errors import unknown_name
+from memloc.models.catalogue import get_model
+from memloc.publishing.tabulate_ledger import STUDY, of_source
+from memloc.released import MANIFEST, read_release
+
+PAPER = "study"  # how it is called for
+MEMORISED = 0.95  # of the noisy labels: a cell below is left out
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two.
+
+    Attributes:
+        name: as tables call it.
+        rows: ``task, model, seed, technique, metric, layer, value`` of the cells that memorised.
+        left_out: cells that did not, as ``(task, model, seed)``.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    left_out: list[tuple[str, str, int]]
+
+    @cached_property
+    def means(self) -> pd.Series:
+        """Values by ``task, model, technique, metric, layer`` (-1 where a metric has none), means over seeds."""
+        rows = self.rows.assign(layer=self.rows["layer"].fillna(-1).astype(int))
+        return rows.groupby(["task", "model", "technique", "metric", "layer"])["value"].mean()
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks in it, in order of appearance."""
+        return list(dict.fromkeys(self.rows["task"]))
+
+    @property
+    def models(self) -> list[str]:
+        """The models in it, in order of appearance."""
+        return list(dict.fromkeys(self.rows["model"]))
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Every claim by its rule."""
+        from memloc.publishing.reading import rules
+
+        source = STUDY if self.name == STUDY else self.name
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # one unit has no spread
+            return {claim.id: judge(of_source(claim, source), self.rows) for claim in rules().claims}
+
+
+def read_side(asked: str) -> Side:
+    """A side by name.
+
+    Args:
+        asked: ``study``, a name in ``results/`` of the book's folder, or the folder of a released run.
+
+    Raises:
+        MemlocError: if there is none of that name, or its files were altered.
+    """
+    if asked == PAPER:
+        return Side(STUDY, study_summary(), [])
+    folder = Path(asked)
+    if not (folder / MANIFEST).is_file():
+        book = book_above(Path.cwd())
+        known = sorted(p.parent.name for p in (book / "results").glob(f"*/{MANIFEST}")) if book else []
+        if asked not in known:
+            raise unknown_name("run", asked, [PAPER, *known])
+        assert book is not None
+        folder = book / "results" / asked
+    release = read_release(folder)
+    rows = summary(release)
+    noisy = rows[(rows["technique"] == "training") & (rows["metric"] == "accuracy_noisy")]
+    bad = noisy.loc[noisy["value"] < MEMORISED, ["task", "model", "seed"]]
+    left_out = [(str(t), str(m), int(s)) for t, m, s in bad.itertuples(index=False)]
+    cells = pd.MultiIndex.from_frame(rows[["task", "model", "seed"]])
+    return Side(folder.resolve().name, rows[~cells.isin(left_out)], left_out)
+
+
+def partners(first: Side, second: Side) -> list[tuple[str, str]]:
+    """Which model is held beside which: the same one, else one of its family, the nearest in depth."""
+    found = []
+    for model in first.models:
+        spec = get_model(model)
+        alike = [other for other in second.models if get_model(other).architecture.name == spec.architecture.name]
+        if model in second.models:
+            found.append((model, model))
+        elif alike:
+            found.append((model, min(alike, key=lambda other: abs(get_model(other).layers - spec.layers))))
+    return found

@@ -1,0 +1,100 @@
+"""Two runs side by side: a run and itself differ in nothing, others as planted, and cells that failed are left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from memloc.cli import main
+from memloc.comparing.sides import Side, partners, read_side
+from memloc.comparing.tables import Comparison, centre_table, event_table, order_table, verdict_table
+from memloc.errors import MemlocError
+
+ROOT = Path(__file__).resolve().parents[2]
+TASKS = ("trec", "sst2", "rte")
+
+
+def side(name: str, weights: dict[str, list[float]], model: str = "bert-base-cased") -> Side:
+    """Layer weights by task, with the M-CoG they give as its own depth."""
+    rows = []
+    for task, curve in weights.items():
+        layers = np.arange(1, len(curve) + 1)
+        centre = float((layers * curve).sum() / np.sum(curve))
+        told = [("layer_weight", layer, w) for layer, w in zip(layers, curve, strict=True)]
+        told += [("mcog", None, centre), ("mcog_relative", None, (centre - 1) / (len(curve) - 1))]
+        rows += [(name, task, model, 1, "swapping", metric, layer, value, 9) for metric, layer, value in told]
+    columns = ["run", "task", "model", "seed", "technique", "metric", "layer", "value", "n"]
+    return Side(name, pd.DataFrame(rows, columns=columns).astype({"layer": "Float64"}), [])
+
+
+def test_a_run_beside_itself_differs_in_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    run = read_side("techniques")
+    of = Comparison(run, run)
+    centres = centre_table(of)
+    assert len(centres) > 4
+    assert set(centres["depth, difference"]) <= {"+0.00", "-"}
+    assert set(centres["curves, rank correlation"]) == {"1.00"}
+    assert set(order_table(of)["rank correlation"]) <= {"1.00", "-"}
+    assert set(event_table(of)["difference"]) == {"+0.00"}
+    assert set(verdict_table(of)["changed"]) == {""}
+
+
+def test_differences_are_those_that_were_planted() -> None:
+    falling, rising = {task: [4.0 + i, 3, 2, 1] for i, task in enumerate(TASKS)}, [1.0, 2, 3, 4]
+    of = Comparison(side("a", falling), side("b", {task: [1.0, 2, 3, 4 + i] for i, task in enumerate(TASKS)}))
+    centres = centre_table(of)
+    assert list(centres["task"]) == list(TASKS)
+    assert set(centres["curves, rank correlation"]) == {"-1.00"}
+    assert all(text.startswith("+") for text in centres["depth, difference"])
+    assert list(order_table(of)["rank correlation"]) == ["-1.00"], (
+        "deepest here, shallowest there"
+    )
+    two = Comparison(side("a", falling), side("b", {"trec": rising, "wic": rising}))
+    assert two.tasks == ["trec"]
+    assert list(order_table(two)["rank correlation"]) == ["-"], "one task has no order"
+
+
+def test_curves_of_other_depths_are_read_at_the_same_places() -> None:
+    of = Comparison(side("a", {"trec": [1.0, 2, 3]}), side("b", {"trec": [1.0, 1.5, 2, 2.5, 3]}))
+    assert list(centre_table(of)["curves, rank correlation"]) == ["1.00"]
+
+
+def test_models_are_held_beside_their_like() -> None:
+    curve = {"trec": [1.0, 2]}
+    assert partners(side("a", curve), side("b", curve)) == [("bert-base-cased", "bert-base-cased")]
+    assert partners(side("a", curve, "minilm-l6"), side("b", curve)) == [("minilm-l6", "bert-base-cased")]
+    assert partners(side("a", curve, "pythia-160m"), side("b", curve)) == []
+
+
+def test_cells_that_did_not_memorise_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    found = read_side("small")
+    training = found.rows[(found.rows["technique"] == "training") & (found.rows["metric"] == "accuracy_noisy")]
+    assert (training["value"] >= 0.95).all()
+    monkeypatch.setattr("memloc.comparing.sides.MEMORISED", 1.01)
+    assert read_side("small").rows.empty
+    assert len(read_side("small").left_out) == len(training) + len(found.left_out)
+
+
+def test_names_that_are_no_runs() -> None:
+    with pytest.raises(MemlocError, match="unknown run: 'nothing'"):
+        read_side("nothing")
+
+
+def test_the_command_prints_and_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["compare", "techniques", "study", "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "Models: e5-small-enpt with bert-base-cased." in told
+    assert re.search(r"^C05 .*holds +changed$", told, re.MULTILINE)
+    page = (tmp_path / "out" / "compare.html").read_text()
+    assert page.count("<figure>") == 1, "one technique has curves of both"
+    assert 'alt="Line charts, two lines a panel. trec' in page
+    assert {path.name for path in (tmp_path / "out").glob("*.csv")} >= {"verdicts.csv", "order-of-tasks.csv"}
