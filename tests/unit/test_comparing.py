@@ -51,9 +51,7 @@ def test_differences_are_those_that_were_planted() -> None:
     assert list(centres["task"]) == list(TASKS)
     assert set(centres["curves, rank correlation"]) == {"-1.00"}
     assert all(text.startswith("+") for text in centres["depth, difference"])
-    assert list(order_table(of)["rank correlation"]) == ["-1.00"], (
-        "deepest here, shallowest there"
-    )
+    assert list(order_table(of)["rank correlation"]) == ["-1.00"], "deepest here, shallowest there"
     two = Comparison(side("a", falling), side("b", {"trec": rising, "wic": rising}))
     assert two.tasks == ["trec"]
     assert list(order_table(two)["rank correlation"]) == ["-"], "one task has no order"
