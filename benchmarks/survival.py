@@ -195,6 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     bad = 0
     with tempfile.TemporaryDirectory(prefix="memloc-survival-") as scratch:
+        Path(scratch).chmod(0o755)  # other users have to get in
         whole, seconds = undisturbed(Path(scratch) / "whole")
         print(f"undisturbed: {seconds:.1f} s")
         for name in given.faults.split(","):
