@@ -65,7 +65,8 @@ def _bundle() -> tuple[str, str]:
     folder = Path(found.origin).parent / "html"
     code = (folder / "dt_bundle.js").read_text(encoding="utf-8")
     exports = list(EXPORT.finditer(code))
-    names = dict(reversed(part.split(" as ")) for part in exports[-1][1].split(",")) if exports else {}
+    pairs = [part.partition(" as ") for part in exports[-1][1].split(",")] if exports else []
+    names = {public: own for own, _, public in pairs}
     if "ITable" not in names:
         raise MemlocError("bundle of itables", sorted(names), "one that exports ITable; another version of itables")
     last = exports[-1]
