@@ -1,8 +1,10 @@
-"""Long tables can be sorted and searched, short ones are left alone, and pages of neither load a script for it."""
+"""Long tables can be sorted and searched once they are in sight; short ones, and pages without, load nothing for it."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from pathlib import Path
 
 import chrome
@@ -10,50 +12,64 @@ import pandas as pd
 import pytest
 
 from memloc.errors import MemlocError
-from memloc.publishing import long_tables
-from memloc.publishing.long_tables import LONG, NAMES, has_long_table, with_assets, write_assets
+from memloc.publishing import long_tables, project_root
+from memloc.publishing.long_tables import write_assets
 from memloc.publishing.tabulate import show_table
 
+LONG = 16
 LOOK = """(() => {
   const table = document.querySelector("table");
-  const first = () => table.tBodies[0].rows[0].cells[0].textContent;
-  const before = first();
-  table.querySelector("thead th").click();
-  table.querySelector("thead th").click();
+  const before = table.tBodies[0].rows[0].cells[0].textContent;
   const search = document.querySelector("input[type=search]");
   search.value = "word7";
   search.dispatchEvent(new Event("input"));
   const shown = [...table.tBodies[0].rows].map(row => row.cells[1].textContent);
-  return JSON.stringify([before, first(), shown]);
+  return JSON.stringify([before, shown]);
 })()"""
+READY = "!!document.querySelector('input[type=search]')"
+
+needs_browser = pytest.mark.skipif(chrome.BROWSER is None, reason="no Chromium on the PATH")
 
 
-def page(rows: int) -> str:
-    frame = pd.DataFrame({"number": range(10, 10 + rows), "text": [f"word{n}" for n in range(rows)]})
-    return f"<!doctype html><html><head><title>t</title></head><body>{show_table(frame).data}</body></html>"
-
-
-def test_only_pages_with_long_tables_get_the_script(tmp_path: Path) -> None:
-    path = tmp_path / "book" / "chapters" / "a.html"
-    assert not has_long_table(page(LONG - 1))
-    assert has_long_table(page(LONG))
-    assert with_assets(page(LONG - 1), path, tmp_path) == page(LONG - 1)
-    once = with_assets(page(LONG), path, tmp_path)
-    assert f'src="../../_static/{NAMES[0]}"' in once
-    assert with_assets(once, path, tmp_path) == once
-
-
-@pytest.mark.skipif(chrome.BROWSER is None, reason="no Chromium on the PATH")
-def test_a_long_table_is_sorted_and_searched_in_a_page_opened_as_a_file(tmp_path: Path) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Static files as in a built book."""
     (tmp_path / "_static").mkdir()
+    shutil.copy(project_root(Path(__file__).parent) / "book" / "_static" / "memloc.js", tmp_path / "_static")
     write_assets(tmp_path)
-    (tmp_path / "a.html").write_text(with_assets(page(LONG + 4), tmp_path / "a.html", tmp_path))
+    return tmp_path
+
+
+def page(folder: Path, rows: int, above: int = 0) -> str:
+    """The address of a page with a table, so many pixels down."""
+    frame = pd.DataFrame({"number": range(10, 10 + rows), "text": [f"word{n}" for n in range(rows)]})
+    script = '<script src="_static/memloc.js?digest=1"></script>'
+    body = f'<div style="height: {above}px"></div>{show_table(frame).data}'
+    path = folder / f"{rows}-{above}.html"
+    path.write_text(f"<!doctype html><html><head><title>t</title>{script}</head><body>{body}</body></html>")
+    return path.as_uri()
+
+
+@needs_browser
+def test_a_long_table_is_searched_in_a_page_opened_as_a_file(folder: Path) -> None:
     with chrome.browser() as tab:
-        visit = tab.open((tmp_path / "a.html").as_uri())
-        before, _, shown = json.loads(tab.run(LOOK))
+        visit = tab.open(page(folder, LONG + 4))
+        deadline = time.monotonic() + 30
+        while not tab.run(READY):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        before, shown = json.loads(tab.run(LOOK))
     assert visit.console == []
     assert before == "10"
     assert shown == ["word7"]
+
+
+@needs_browser
+def test_nothing_is_loaded_for_short_tables_and_for_long_ones_out_of_sight(folder: Path) -> None:
+    with chrome.browser() as tab:
+        for address in (page(folder, LONG - 1), page(folder, LONG, above=9000)):
+            visit = tab.open(address)
+            assert not [request for request in visit.requests if "itables" in request]
 
 
 def test_a_bundle_without_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,8 +83,7 @@ def test_loss_would_be_seen(whole: tuple[World, float], scratch: Path, monkeypat
 
     def lie(world: World, *_: object) -> str:
         harm(world)
-        (world.home / "store" / "v1" / "rows" / "more").mkdir(parents=True)
-        (world.home / "store" / "v1" / "rows" / "more" / "x").touch()
+        (world.home / "store" / "notes.tmp").touch()  # where the doctor does not look
         return "lied"
 
     monkeypatch.setitem(faults.FAULTS, "harm", lie)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from memloc.publishing.chapters import write_text_whole
 from memloc.publishing.lean import lean_sheets
-from memloc.publishing.long_tables import with_assets, write_assets
+from memloc.publishing.long_tables import write_assets
 
 IMAGE = re.compile(r'<img (?![^>]*\bloading=)([^>]*\bsrc="([^"]+\.svg)"[^>]*?)\s*/?>')
 SIZE = re.compile(r'<svg [^>]*?\bwidth="([\d.]+)pt" height="([\d.]+)pt"')
@@ -44,7 +44,7 @@ def mend(html: Path) -> None:
         if "_static" in page.relative_to(html).parts:
             continue
         text = page.read_text(encoding="utf-8")
-        mended = with_assets(mended_text(text, page, sheets), page, html)
+        mended = mended_text(text, page, sheets)
         if text != mended:
             write_text_whole(page, mended)
 
