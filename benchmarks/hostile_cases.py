@@ -14,23 +14,14 @@ import pyarrow.parquet as pq
 import yaml
 
 from benchmarks.hostile import Case, Payload, environment, poisoned, refusal
+from benchmarks.survival import CELL
 from memloc.config import config_key
 from memloc.publishing import project_root
 
 CONFIG = {"task": "toy", "seed": 1}
 SCRIPT = "<script>document.title='harmed'</script>"
 IMAGE = '<img src="x" onerror="document.title=1">'
-PROFILE = {
-    "purpose": "hostile",
-    "source": "files",
-    "tasks": ["hostile"],
-    "models": {"micro-bert": {}},
-    "seeds": [1],
-    "data": {"cap": 40, "validation_cap": 20, "test_cap": 20},
-    "training": {"epochs": 1, "batch_size": 16, "lr": 1e-3, "max_length": 32},
-    "techniques": {"swapping": {}},
-    "resamples": 10,
-}
+PROFILE = {**CELL, "purpose": "hostile", "source": "files", "tasks": ["hostile"], "techniques": {"swapping": {}}}
 
 
 def checkpoint(folder: Path) -> Path:
