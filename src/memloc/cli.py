@@ -14,7 +14,6 @@ from memloc import __version__
 from memloc.classroom.command import add_parser as add_classroom
 from memloc.cluster.command import add_parser as add_cluster
 from memloc.comparing.command import add_parser as add_compare
-from memloc.doctor import add_parser as add_doctor
 from memloc.errors import MemlocError
 from memloc.options import experiment_of, names, with_profile
 from memloc.own.command import add_commands
@@ -87,7 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_benchmark(commands)
     add_cluster(commands)
     add_classroom(commands)
-    add_doctor(commands)
+    doctor = commands.add_parser("doctor", help="say what is wrong with the home and the book's folder, and mend it")
+    doctor.add_argument("--look", action="store_true", help="change nothing")
+    doctor.set_defaults(run=_doctor)
     add_compare(commands)
 
     book = commands.add_parser("book", help="the book").add_subparsers(required=True, metavar="COMMAND")
@@ -225,15 +226,28 @@ def _verify(folder: Path) -> None:
         print(f"  not finished: {cell}")
 
 
+def _doctor(arguments: argparse.Namespace) -> int:
+    from memloc.config import book_above, home
+    from memloc.doctor import examine
+
+    found = examine(book=book_above(Path.cwd()), mend=not arguments.look)
+    for finding in found:
+        print(finding)
+    undone = [finding for finding in found if not finding.done]
+    print(f"{home()}: {len(found)} found, {len(found) - len(undone)} mended or harmless" if found else "all is well")
+    return 1 if undone else 0
+
+
 def _book_execute(arguments: argparse.Namespace) -> int:
     from memloc.publishing.runner import execute_chapters
+    from memloc.publishing.studies import FINISHED, RELEASED
 
     if arguments.data:
         os.environ["MEMLOC_DATA"] = str(arguments.data.resolve())  # chapters run in processes of their own
     if arguments.finished:
-        os.environ["MEMLOC_FINISHED"] = "1"
+        os.environ[FINISHED] = "1"
     if arguments.released:
-        os.environ["MEMLOC_RELEASED"] = "1"
+        os.environ[RELEASED] = "1"
     runs = execute_chapters(
         arguments.profile,
         workers=arguments.workers,

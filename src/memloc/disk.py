@@ -158,6 +158,16 @@ class Lock:
         except FileNotFoundError:
             return False
 
+    @contextlib.contextmanager
+    def if_free(self) -> Iterator[bool]:
+        """Hold the lock for a block if nobody else holds it; tells whether it is held."""
+        held = self.acquire(wait=False)
+        try:
+            yield held
+        finally:
+            if held:
+                self.release()
+
     def release(self) -> None:
         """Remove the file and let go. A file that cannot be removed is told of, and harmless."""
         assert self._descriptor is not None

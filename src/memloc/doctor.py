@@ -6,7 +6,6 @@ disk, an edited file or another version left behind, and puts it right.
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import os
 import re
@@ -18,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from memloc.config import book_above, home
+from memloc.config import home
 from memloc.disk import Disk, explained
 from memloc.errors import Corrupt, MemlocError
 from memloc.store import LAYOUT, Store
@@ -177,19 +176,3 @@ def _versions(book: Path) -> Iterator[Finding]:
             continue  # of an extra that is not installed
         if has.partition("+")[0] != wanted.partition("+")[0]:
             yield Finding(name, f"is of version {has}, the lock says {wanted}", advice="make setup")
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add ``memloc doctor`` to the command line."""
-    doctor = commands.add_parser("doctor", help="say what is wrong with the home and the book's folder, and mend it")
-    doctor.add_argument("--look", action="store_true", help="change nothing")
-    doctor.set_defaults(run=_run)
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    found = examine(book=book_above(Path.cwd()), mend=not arguments.look)
-    for finding in found:
-        print(finding)
-    undone = [finding for finding in found if not finding.done]
-    print(f"{home()}: {len(found)} found, {len(found) - len(undone)} mended or harmless" if found else "all is well")
-    return 1 if undone else 0

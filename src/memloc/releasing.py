@@ -203,11 +203,7 @@ def mend_releases(parent: Path) -> list[Path]:
     """
     left = sorted(path for end in (*ENDS, "lock") for path in parent.glob(f".*.{end}"))
     for name in sorted({path.name[1:].rpartition(".")[0] for path in left}):
-        lock = _lock(parent / name)
-        with explained(parent):
-            if lock.acquire(wait=False):  # else it is being written now
-                try:
-                    _put_right(parent / name)
-                finally:
-                    lock.release()
+        with explained(parent), _lock(parent / name).if_free() as free:
+            if free:  # else it is being written now
+                _put_right(parent / name)
     return [path for path in left if not os.path.lexists(path)]

@@ -165,14 +165,10 @@ class Store:
 
     def discard(self, path: Path) -> bool:
         """Remove an artefact's folder; False if a running process has to do with it."""
-        lock = self._lock(path)
-        if not lock.acquire(wait=False):
-            return False
-        try:
-            self._discard(path)
-        finally:
-            lock.release()
-        return True
+        with self._lock(path).if_free() as free:
+            if free:
+                self._discard(path)
+        return free
 
     def sweep(self, resumable: bool = True) -> list[Path]:
         """Remove working folders and lock files that belong to no running process.
@@ -187,13 +183,10 @@ class Store:
         folder = self.root / LAYOUT
         for path in sorted({left.with_suffix("") for end in ("partial", "lock") for left in folder.glob(f"*/*.{end}")}):
             there = [left for left in (_partial(path), path.with_suffix(".lock")) if os.path.lexists(left)]
-            lock = self._lock(path)
-            if lock.acquire(wait=False):
-                try:
-                    if resumable or os.path.lexists(path) or not (_partial(path) / RESUME).is_dir():
-                        self._discard(_partial(path))
-                finally:
-                    lock.release()
+            with self._lock(path).if_free() as free:
+                if free and (resumable or os.path.lexists(path) or not (_partial(path) / RESUME).is_dir()):
+                    self._discard(_partial(path))
+            if free:
                 removed += [left for left in there if not os.path.lexists(left)]
         return sorted(removed)
 
@@ -233,13 +226,10 @@ class Store:
         """Remove what a process left that was killed just after its artefact was complete."""
         if not any(os.path.lexists(left) for left in (_partial(path), path.with_suffix(".lock"))):
             return
-        lock = self._lock(path)
         try:
-            if lock.acquire(wait=False):
-                try:
+            with self._lock(path).if_free() as free:
+                if free:
                     self._discard(_partial(path))
-                finally:
-                    lock.release()
         except MemlocError as error:
             log.warning("left where it is: %s", error)  # the artefact is sound, also on a disk that cannot be written
 

@@ -8,7 +8,6 @@ right, so ``memloc run`` and a workflow can take turns on one store.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from memloc.cluster.jobs import Work
-from memloc.config import config_key
+from memloc.config import PLAIN_NAME, config_key
 from memloc.configurations import CellId, Key
 from memloc.errors import MemlocError, unknown_name
 from memloc.pipeline import Experiment
@@ -26,7 +25,6 @@ from memloc.publishing.chapters import write_text_whole
 from memloc.store import Store
 
 FORMAT = 1
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # of a job
 FOLDER = "workflow"  # below MEMLOC_HOME: plans, stamps, logs
 
 
@@ -105,7 +103,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def _work(entry: Mapping[str, Any]) -> Work:
-    if not NAME.fullmatch(entry["name"]):  # the stamp and the log are called so
+    if not PLAIN_NAME.fullmatch(entry["name"]):  # the stamp and the log are called so
         raise ValueError(f"job called {entry['name']!r}")
     cells = tuple(CellId(*cell) for cell in entry["cells"])
     makes = tuple((kind, key) for kind, key in entry["makes"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from memloc.analysis.status import MEMORISED
 from memloc.analysis.study_claims import study_summary
 from memloc.analysis.summary import summary
 from memloc.claims import Verdict, judge
@@ -19,7 +20,6 @@ from memloc.publishing.tabulate_ledger import STUDY, of_source
 from memloc.released import MANIFEST, read_release
 
 PAPER = "study"  # how it is called for
-MEMORISED = 0.95  # of the noisy labels: a cell below is left out
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,9 @@ class Side:
         """Every claim by its rule."""
         from memloc.publishing.reading import rules
 
-        source = STUDY if self.name == STUDY else self.name
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # one unit has no spread
-            return {claim.id: judge(of_source(claim, source), self.rows) for claim in rules().claims}
+            return {claim.id: judge(of_source(claim, self.name), self.rows) for claim in rules().claims}
 
 
 def read_side(asked: str) -> Side:

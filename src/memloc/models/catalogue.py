@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from memloc.config import from_mapping, user_catalogues
+from memloc.config import PLAIN_NAME, from_mapping, user_catalogues
 from memloc.errors import MemlocError, unknown_name
 from memloc.models.families import Family, describe, family_of_type, get_family
 
@@ -73,15 +72,13 @@ class ModelSpec:
         return get_family(self.family)
 
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
 _registered: dict[str, ModelSpec] = {}
 
 
 def parse_entries(entries: Mapping[str, Any], where: str) -> dict[str, ModelSpec]:
     """Specs from the mapping of a catalogue file, each checked."""
     for name, fields in entries.items():
-        if not NAME.fullmatch(str(name)):  # it is shown, typed, and part of file names
+        if not PLAIN_NAME.fullmatch(str(name)):  # it is shown, typed, and part of file names
             raise MemlocError(f"name of a model in {where}", name, "letters, digits, points, dashes and underscores")
         if not isinstance(fields, dict):
             raise MemlocError(f"model {name} in {where}", fields, "a mapping of settings")

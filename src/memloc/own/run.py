@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from memloc import __version__, tables
+from memloc.analysis.status import MEMORISED
 from memloc.config import canonical_json, config_key
 from memloc.errors import MemlocError
 from memloc.own.folder import OutFolder
@@ -21,8 +22,6 @@ from memloc.own.job import Job, Planned, open_job, plan
 from memloc.own.result import Localised
 
 log = logging.getLogger(__name__)
-
-MEMORISED = 0.95  # below this accuracy on the wrong labels there is little to localise
 
 
 def localise(

@@ -6,7 +6,6 @@ What a study is says ``studies.py``; what follows does not care which kind it ge
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -23,11 +22,10 @@ from memloc.pipeline import CellId, Experiment
 from memloc.profiles import Profile, load_profile
 from memloc.profiles.loading import GENERATED
 from memloc.publishing import project_root
-from memloc.publishing.studies import RENEW, AnyStudy, ReleasedStudy, Study, reads_released
+from memloc.publishing.studies import RENEW, AnyStudy, ReleasedStudy, Study, leaves_out, reads_released
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.released import read_release
 
-FINISHED = "MEMLOC_FINISHED"  # set: chapters leave out cells that are not finished
 CELL = ["task", "model", "seed"]
 Place = tuple[str, str]  # a task and a model: a panel of a figure
 
@@ -75,7 +73,7 @@ def open_study(
     command = " ".join([f"memloc run --profile {profile}", *(f"--{k} {v}" for k, v in given.items() if v)])
     experiment = Experiment(narrowed, device=device)
     released = _release_of(experiment, whole) if reads_released() else None
-    return Study(experiment, command, bool(os.environ.get(FINISHED)), released)
+    return Study(experiment, command, leaves_out(), released)
 
 
 def _release_of(experiment: Experiment, whole: Profile) -> ReleasedStudy:

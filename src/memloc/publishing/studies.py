@@ -16,12 +16,18 @@ from memloc.profiles.loading import GENERATED
 from memloc.released import MANIFEST, Release
 
 RELEASED = "MEMLOC_RELEASED"  # set: chapters show released tables, and train and measure nothing
+FINISHED = "MEMLOC_FINISHED"  # set: chapters leave out cells that are not finished
 RENEW = "memloc book release"  # makes anew what they show of the default profile
 
 
 def reads_released() -> bool:
     """Whether released tables are to be shown in place of what an experiment computes."""
     return bool(os.environ.get(RELEASED))
+
+
+def leaves_out() -> bool:
+    """Whether cells that are not finished are left out in place of being computed."""
+    return bool(os.environ.get(FINISHED))
 
 
 def marked(words: Sequence[str]) -> str:

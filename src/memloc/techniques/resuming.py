@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from memloc.config import PLAIN_NAME
 from memloc.errors import MemlocError
 
 log = logging.getLogger(__name__)
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ENDING = ".safetensors"
 
 
@@ -72,7 +71,7 @@ class Pieces:
         os.replace(partial, path)
 
     def _path(self, name: str) -> Path | None:
-        if not NAME.fullmatch(name):
+        if not PLAIN_NAME.fullmatch(name):
             raise MemlocError("name of a piece", name, "letters, digits, points, dashes and underscores")
         return None if self.folder is None else self.folder / f"{name}{ENDING}"
 
