@@ -64,9 +64,21 @@ def kill_at(world: World, before: str, moment: float) -> str:
         running.wait(moment)
         return "finished before"
     except subprocess.TimeoutExpired:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+        kill_all(running)
     return at_work(world)
+
+
+def kill_all(running: subprocess.Popen[str]) -> None:
+    """Kill a process with all that it started."""
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+
+
+def wait_for_work(world: World, seconds: float) -> None:
+    """Wait until a run makes its first artefact, for so long at most."""
+    end = time.monotonic() + seconds
+    while not list((world.home / "store").rglob("*.partial")) and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def at_work(world: World) -> str:
@@ -83,9 +95,8 @@ def worker_killed(world: World, draw: random.Random, seconds: float) -> str:
     """A worker process killed, as a machine out of memory does it; the main process reports it."""
     command = [sys.executable, "-m", "memloc.cli", "run", "--profile", str(world.profile), "--device", "cpu"]
     running = world.start([*command, "--workers", "2"])
-    deadline, moment = time.monotonic() + seconds * 3, draw.uniform(0, seconds / 2)
-    while not list((world.home / "store").rglob("*.partial")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    moment = draw.uniform(0, seconds / 2)
+    wait_for_work(world, 3 * seconds)
     time.sleep(moment)
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
     workers = [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
@@ -159,8 +170,7 @@ def two_runs(world: World, draw: random.Random, seconds: float) -> str:
     if draw.random() < 0.5:
         time.sleep(draw.uniform(0, seconds / 2))
         if first.poll() is None:
-            os.killpg(first.pid, signal.SIGKILL)
-            first.wait()
+            kill_all(first)
             return f"one killed, the other ended with status {second.wait()}"
     return f"ended with status {first.wait()} and {second.wait()}"
 
@@ -174,9 +184,7 @@ def two_users(world: World, draw: random.Random, seconds: float) -> str:
     (world.folder / "told").touch()
     moment = draw.uniform(0, seconds)
     first, second = (world.start(world.command(EVERY_EPOCH + AS_USER.format(user=user, group=GROUP))) for user in USERS)
-    begun = time.monotonic()
-    while not list((world.home / "store").rglob("*.partial")) and time.monotonic() < begun + 5 * seconds:
-        time.sleep(0.01)
+    wait_for_work(world, 5 * seconds)
     time.sleep(moment)
     first.kill()
     first.wait()

@@ -9,6 +9,7 @@ at what is left, runs the same command to its end, and compares all bytes with t
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ import pandas as pd
 import yaml
 from tqdm import tqdm
 
+import memloc
 from benchmarks.run import add_to_table, device_name
 from memloc.devices import resolve_device
 from memloc.doctor import examine
@@ -136,10 +138,6 @@ class Outcome:
 
 def inherited() -> dict[str, str]:
     """The environment of commands, with this package."""
-    import os
-
-    import memloc
-
     source = str(Path(memloc.__file__).parents[1])
     return {**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])}
 
