@@ -9,6 +9,7 @@ and logistic regression on counts of words.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from memloc.errors import MemlocError, unknown_name
 
@@ -49,6 +50,11 @@ def followed(arm: str) -> tuple[str, ...]:
 def learns_original(arm: str) -> bool:
     """Whether the arm is trained on the original labels of the main task, and not on the given ones."""
     return arm in ("normal", INDEPENDENT, *YARDSTICKS) or arm.endswith("_normal")
+
+
+def scored(arm: str) -> Literal["each", "last"]:
+    """Which epochs of an arm are scored: of a yardstick, whose end alone is compared, the last one."""
+    return "last" if arm in YARDSTICKS else "each"
 
 
 def target_layers(setting: str, num_layers: int) -> tuple[int, int]:

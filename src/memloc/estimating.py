@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from memloc.arms import CONTROL_ARMS
+from memloc.arms import CONTROL_ARMS, scored
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
 from memloc.provenance import peak_memory
@@ -115,7 +115,8 @@ def _training(experiment: Experiment, cells: list[CellId], step: float, forward:
     train, validation = (experiment.encoded(cells[0], split).lengths.sum() for split in ("train", "validation"))
     epochs = experiment.profile.models[cells[0].model].training.epochs
     arms = [arm for cell in cells for arm in _trained(experiment, cell)]
-    seconds = (step * train + forward * (train + validation)) * epochs * len(arms)
+    scored_epochs = sum(epochs if scored(arm) == "each" else 1 for arm in arms)
+    seconds = step * train * epochs * len(arms) + forward * (train + validation) * scored_epochs
     if joint := sum(arm in CONTROL_ARMS for arm in arms):  # these train the second task beside
         auxiliary = experiment.encoded(cells[0]._replace(task=experiment.control(cells[0]).auxiliary), "train")
         seconds += step * auxiliary.lengths.sum() * epochs * joint

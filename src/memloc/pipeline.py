@@ -23,6 +23,7 @@ from memloc.arms import (
     followed,
     learns_original,
     main_parts,
+    scored,
 )
 from memloc.config import config_key
 from memloc.configurations import CellId
@@ -100,7 +101,7 @@ class Experiment(Materials):
         seed = derived_seed(INDEPENDENT, cell.seed) if arm == INDEPENDENT else cell.seed
         model, train = self.fresh(cell._replace(seed=seed), joint), self.encoded(cell, "train")
         labels = train.label if learns_original(arm) else train.given
-        plan = Plan(main_parts(arm, model.parts(), model.num_layers), labels)
+        plan = Plan(main_parts(arm, model.parts(), model.num_layers), labels, scored=scored(arm))
         twins = [json.loads(self.checkpoint(cell, leader).file("summary.json").read_text()) for leader in followed(arm)]
         if twins:
             plan.stop_after = max(twin["epochs_run"] for twin in twins)

@@ -146,6 +146,21 @@ def test_a_twin_stops_where_it_is_told_whatever_its_scores(tmp_path: Path) -> No
     assert never["memorised_epoch"] is None
 
 
+def test_scoring_the_last_epoch_alone_changes_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, trace, _ = trained(tmp_path / "each")
+    folder = tmp_path / "last"
+    folder.mkdir()
+    monkeypatch.setattr(loop, "RESUME_EVERY", -1.0)
+    run = trainer(scored="last")
+    cut_after(run, 3)
+    with pytest.raises(Cut):
+        run.run(folder, folder / "resume")
+    trainer(scored="last").run(folder, folder / "resume")
+    found, rows, _ = read(folder)
+    assert same(weights, found)
+    pd.testing.assert_frame_equal(rows, trace[trace["epoch"] == EASY.epochs].reset_index(drop=True))
+
+
 def test_without_noise_the_twin_is_the_same_model_bit_for_bit(tmp_path: Path) -> None:
     clean = learnable().label
     perturbed, _, _ = trained(tmp_path / "perturbed", labels=clean)

@@ -43,6 +43,7 @@ def test_ordinary_fine_tuning_changes_every_part_and_learns_the_original_labels(
         index="epoch", columns="metric", values="value"
     )
     assert (both["accuracy"] == both["accuracy_original"]).all(), "scored on other labels than the original ones"
+    assert set(trace.epoch) == {2}, "epochs were scored that nobody compares"
     assert json.loads(artefact.file("summary.json").read_text())["epochs_run"] == 2
     assert not (tmp_path / "store/v1/checkpoint").joinpath("perturbed").exists()
     assert len(list((tmp_path / "store/v1/checkpoint").iterdir())) == 1, "a twin was trained that nobody asked for"

@@ -80,21 +80,23 @@ def layer_parameters(hidden: int) -> int:
     return 12 * hidden**2 + 13 * hidden
 
 
-def partial_training(shape: Shape, how: Settings, lowest: int = 1, learnt: int | None = None) -> Cost:
+def partial_training(
+    shape: Shape, how: Settings, lowest: int = 1, learnt: int | None = None, scored_epochs: int | None = None
+) -> Cost:
     """One training run in which some layers learn: forwards, back to the lowest of them, and the scores of each epoch.
 
     Args:
         how: ``epochs`` and ``batch_size``.
         lowest: first layer that learns; L + 1 where only the head does.
         learnt: how many layers learn; by default all from the lowest on.
+        scored_epochs: how many are scored; by default all.
     """
     last, epochs = shape.layers, how["epochs"]
     deep = last - lowest + 1
     each = last + deep + (deep if learnt is None else learnt)
-    scored = last * (shape.rows + shape.validation)
-    steps = -(-shape.rows // how["batch_size"])
-    calls = each * steps + scored * shape.tokens / EVALUATION_TOKENS
-    return Cost(epochs * (each * shape.rows + scored), epochs * calls)
+    scored = last * (shape.rows + shape.validation) * (epochs if scored_epochs is None else scored_epochs)
+    steps = epochs * -(-shape.rows // how["batch_size"])
+    return Cost(epochs * each * shape.rows + scored, each * steps + scored * shape.tokens / EVALUATION_TOKENS)
 
 
 def training(shape: Shape, how: Settings) -> Cost:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from memloc.arms import CONTROL_ARMS, arm_of, followed, target_layers
+from memloc.arms import CONTROL_ARMS, arm_of, followed, scored, target_layers
 from memloc.cluster.jobs import Packing, works
 from memloc.cluster.sizes import Size
 from memloc.configurations import CellId, Key
@@ -121,8 +121,10 @@ def arm_cost(sketch: Sketch, cell: CellId, arm: str, tasks: Mapping[str, TaskSiz
     how = asdict(sketch.profile.models[cell.model].training)
     if arm == "frozen":
         return partial_training(shape, how, last + 1) if model.drops_out else stored_training(shape, how)
+    if arm == "bag_of_words":
+        return Cost(0, 0)  # no layers
     if arm not in CONTROL_ARMS:
-        return training(shape, how)
+        return training(shape, how) if scored(arm) == "each" else partial_training(shape, how, scored_epochs=1)
     own = partial_training(shape, how, last + 1)
     if arm != "control_frozen":
         targets = target_layers(arm.removesuffix("_normal"), last)

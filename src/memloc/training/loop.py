@@ -10,6 +10,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,8 @@ class Plan:
         stop_after: the epoch at which to stop whatever the scores say (a twin's), or None.
         memorised_at: the epoch to keep as ``memorised`` (a twin's), or None to find it by macro-F1.
         beside: a second task, trained together with the first (method 2.1), or None. Scores are the first task's.
+        scored: ``each`` epoch, or the ``last`` one alone, where nobody asks how the run got there. Such a run is not
+            stopped early.
     """
 
     parts: list[str]
@@ -47,6 +50,7 @@ class Plan:
     stop_after: int | None = None
     memorised_at: int | None = None
     beside: Stream | None = None
+    scored: Literal["each", "last"] = "each"
 
 
 @dataclass
@@ -62,9 +66,9 @@ class Trainer:
     ``memorised.safetensors`` where the memorised epoch is not the last one.
 
     Cost: about 3 x epochs x N forward passes of L layers for training, epochs x (N + V) for the trace, where V is the
-    number of validation examples; a second task of M examples adds 3 x epochs x M. Where only a head learns and nothing
-    drops out in the backbone, N + V passes in all. Memory: weights, and of each task gradients and two moments of the
-    parts that it may change.
+    number of validation examples (N + V where the last epoch alone is scored); a second task of M examples adds
+    3 x epochs x M. Where only a head learns and nothing drops out in the backbone, N + V passes in all. Memory:
+    weights, and of each task gradients and two moments of the parts that it may change.
     """
 
     def __init__(
@@ -115,8 +119,9 @@ class Trainer:
             while not self._finished():
                 self._epoch()
                 bar.update()
-                bar.set_postfix(noisy=f"{self._latest('noisy'):.2f}", clean=f"{self._latest('clean'):.2f}")
-                self._note_memorised()
+                if self.state.trace:
+                    bar.set_postfix(noisy=f"{self._latest('noisy'):.2f}", clean=f"{self._latest('clean'):.2f}")
+                    self._note_memorised()
                 if time.monotonic() - saved > RESUME_EVERY and not self._finished():
                     self._save_resume(resume)
                     saved = time.monotonic()
@@ -142,7 +147,8 @@ class Trainer:
                 self.step(rows)
             else:
                 self._step(self.learners[turn], rows)
-        self.state.trace.append(self._evaluate(epoch))
+        if self.plan.scored == "each" or epoch == self._last_epoch():
+            self.state.trace.append(self._evaluate(epoch))
 
     def step(self, rows: np.ndarray) -> None:
         """One optimiser step of the (first) task on some rows."""
@@ -212,7 +218,7 @@ class Trainer:
         meta = {
             "epoch": str(self.state.epoch),
             "memorised_epoch": json.dumps(self.state.memorised_epoch),
-            "trace": json.dumps(pd.concat(self.state.trace).to_dict("records")),
+            "trace": json.dumps([row for frame in self.state.trace for row in frame.to_dict("records")]),
         }
         save_point(resume, tensors, meta)
 
@@ -235,7 +241,8 @@ class Trainer:
             learner.load(below(prefix))
         self.state.epoch = int(meta["epoch"])
         self.state.memorised_epoch = json.loads(meta["memorised_epoch"])
-        self.state.trace = [pd.DataFrame(json.loads(meta["trace"]))]
+        rows = json.loads(meta["trace"])
+        self.state.trace = [pd.DataFrame(rows)] if rows else []
 
 
 def trained_parts(model: Classifier) -> list[str]:
