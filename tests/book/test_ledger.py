@@ -28,12 +28,16 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> tabulate_ledger.Ledger:
 
 
 def test_every_finding_has_a_row_and_every_part_one(ledger: tabulate_ledger.Ledger) -> None:
-    known = load_claims().claims
+    rules = load_claims()
+    known = sorted((*rules.claims, *rules.superseded), key=lambda claim: (claim.id, -claim.version))
+    names = [tabulate_ledger.name_of(claim) for claim in known]
+    assert names[6:8] == ["C07", "C07 (version 1, superseded)"]
     table, parts = tabulate_ledger.ledger_table(ledger), tabulate_ledger.part_table(ledger)
     assert [text.split(" ")[0] for text in table["claim"]] == [claim.id for claim in known]
+    assert all(text.startswith(name) for text, name in zip(table["claim"], names, strict=True))
     assert list(table.columns) == ["claim", STUDY, "ours, run small"]
     assert len(parts) == sum(len(claim.parts) for claim in known)
-    assert set(tabulate_ledger.reason_table(ledger)["claim"]) == {claim.id for claim in known}
+    assert set(tabulate_ledger.reason_table(ledger)["claim"]) == set(names)
     assert len(tabulate_ledger.rule_table(ledger)) == len(known)
 
 
@@ -55,8 +59,12 @@ def test_the_studys_numbers_are_judged_where_they_suffice(ledger: tabulate_ledge
 
 
 def test_many_findings_are_corrected_for(ledger: tabulate_ledger.Ledger) -> None:
-    plain = [verdict.p_value for verdict in ledger.verdicts[STUDY]]
-    pairs = [(p, q) for p, q in zip(plain, ledger.adjusted(STUDY), strict=True) if p == p]
+    told = zip(ledger.verdicts[STUDY], ledger.adjusted(STUDY), strict=True)
+    pairs = [(verdict.p_value, q) for verdict, q in told if verdict.p_value == verdict.p_value and q == q]
+    assert [verdict.claim for verdict in ledger.verdicts[STUDY] if verdict.superseded] == ["C07"]
+    assert len(pairs) == sum(verdict.p_value == verdict.p_value for verdict in ledger.current(STUDY)), (
+        "a rule that is no longer in force was counted"
+    )
     assert len(pairs) >= 2
     assert all(q >= p for p, q in pairs)
     assert any(q > p for p, q in pairs)

@@ -117,7 +117,7 @@ def test_the_minimum_suffices_and_one_task_fewer_does_not(claim_id):
 @pytest.mark.parametrize(
     ("claim_id", "restricted", "told"),
     [
-        ("C07", {"models": MODELS[:3]}, "no eligible rows of mcog of swapping (models: pythia)"),
+        ("C07", {"models": MODELS[:3]}, "no eligible rows of mcog of swapping (models: neox)"),
         ("C07", {"models": MODELS[1:]}, "3 of at least 4 models"),
         ("C09", {"models": MODELS[:2]}, "2 of at least 3 models"),
         ("C13", {"seeds": (1, 2)}, "2 of at least 3 seeds"),
@@ -152,12 +152,26 @@ def test_unknown_claims_and_metrics_are_answered_with_near_misses():
 
 
 def test_judge_all_gives_each_claim_once_with_holm_beside_it():
-    frame = judge_all(table(true_world())).set_index("claim")
-    assert list(frame.index) == IDS
+    frame = judge_all(table(true_world()))
     assert set(frame["verdict"]) == {"holds"}
+    frame = frame[~frame["superseded"]].set_index("claim")
+    assert list(frame.index) == IDS
     assert (frame["p_holm"] >= frame["p_value"]).all()
     assert frame["p_holm"].min() == pytest.approx(15 * frame["p_value"].min())
     assert frame.loc["C05", ["low", "statistic", "high"]].is_monotonic_increasing
+
+
+def test_pythia_s_place_is_taken_by_the_model_of_its_family():
+    """Version 2 of C07 judges the shipped models as version 1 judged the study's, and the study's as before."""
+    named = dict(zip(MODELS, ("nano-bert", "nano-opt", "nano-gpt-neo", "nano-gpt-neox"), strict=True))
+    summary = table(true_world())
+    told = {}
+    for models, rows in (("study", summary), ("shipped", summary.replace({"model": named}))):
+        frame = judge_all(rows).query("claim == 'C07'").set_index("rule_version")
+        told[models] = frame["statistic"].to_dict(), frame["verdict"].to_dict()
+    assert told["study"][0][1] == told["study"][0][2] == told["shipped"][0][2]
+    assert told["study"][1] == {1: "holds", 2: "holds"}
+    assert told["shipped"][1] == {1: "cannot tell", 2: "holds"}
 
 
 def test_holm_by_hand():

@@ -42,7 +42,7 @@ class Ledger:
     """The claims, and what is known of each, by source: the study's published numbers, then the released runs.
 
     Attributes:
-        claims: in the order of ``claims.yml``.
+        claims: by number; a rule that was superseded after the one that took its place.
         rows: source to summary, as the rules take it.
         verdicts: source to the verdict on every claim.
     """
@@ -57,13 +57,25 @@ class Ledger:
         return [source for source in self.rows if source != STUDY]
 
     def adjusted(self, source: str) -> list[float]:
-        """P values by Holm's method over the claims of one source that could be tested; NaN for the others."""
-        return [float(p) for p in holm(pd.Series([verdict.p_value for verdict in self.verdicts[source]]))]
+        """P values by Holm's method over the claims of one source that could be tested; NaN for the others and for
+        superseded rules."""
+        told = [float("nan") if verdict.superseded else verdict.p_value for verdict in self.verdicts[source]]
+        return [float(p) for p in holm(pd.Series(told))]
+
+    def current(self, source: str) -> list[Verdict]:
+        """The verdicts by the rules in force."""
+        return [verdict for verdict in self.verdicts[source] if not verdict.superseded]
+
+
+def name_of(claim: Claim) -> str:
+    """The claim's number; of a superseded rule with its version."""
+    return f"{claim.id} (version {claim.version}, superseded)" if claim.superseded else claim.id
 
 
 def read_ledger() -> Ledger:
     """All claims on the study's numbers and on every released run of cells."""
-    claims = rules().claims
+    known = rules()
+    claims = tuple(sorted((*known.claims, *known.superseded), key=lambda claim: (claim.id, -claim.version)))
     rows = {STUDY: study_summary()}
     for run in run_names():
         if study := open_release(run):
@@ -81,7 +93,7 @@ def of_source(claim: Claim, source: str) -> Claim:
 
 def ledger_table(ledger: Ledger) -> pd.DataFrame:
     """One row a finding: what the rule says of every source, with the number that decided and its interval."""
-    table = pd.DataFrame({"claim": [f"{claim.id} {claim.title}" for claim in ledger.claims]})
+    table = pd.DataFrame({"claim": [f"{name_of(claim)} {claim.title}" for claim in ledger.claims]})
     pairs = list(zip(ledger.claims, ledger.verdicts[STUDY], strict=True))
     table[STUDY] = [_reached(claim) if np.isnan(of.statistic) else _verdict(of, "") for claim, of in pairs]
     for run in ledger.runs:
@@ -117,7 +129,7 @@ def part_table(ledger: Ledger) -> pd.DataFrame:
 def _part(ledger: Ledger, claim: Claim, part: Part) -> dict[str, str]:
     number, how = known_of_study(claim, part)
     return {
-        "claim": claim.id,
+        "claim": name_of(claim),
         "part": part.name,
         "number": NUMBERS[part.statistic],
         "rule asks": f"{'≤' if part.direction == 'below' else '≥'} {part.threshold:g}",
@@ -144,7 +156,7 @@ def reason_table(ledger: Ledger) -> pd.DataFrame:
             reason = NOT_PUBLISHED if lacking else found.reason
             told.setdefault((found.verdict, _p(found.p_value), adjusted, reason), []).append(source)
         for (verdict, p_value, p_holm, reason), sources in told.items():
-            row = {"claim": claim.id, "of": listed(sources), "verdict": verdict, "reason": reason}
+            row = {"claim": name_of(claim), "of": listed(sources), "verdict": verdict, "reason": reason}
             rows.append(row | {"p": p_value, "p, Holm": p_holm})
     return pd.DataFrame(rows)
 
@@ -159,7 +171,7 @@ def rule_table(ledger: Ledger) -> pd.DataFrame:
     """The findings in words, how each was read, and when it holds."""
     return pd.DataFrame(
         {
-            "claim": [claim.id for claim in ledger.claims],
+            "claim": [name_of(claim) for claim in ledger.claims],
             "finding": [claim.finding for claim in ledger.claims],
             "how it was read": [claim.reading for claim in ledger.claims],
             "holds where": [claim.verdicts[HOLDS] for claim in ledger.claims],
@@ -171,10 +183,10 @@ def rule_table(ledger: Ledger) -> pd.DataFrame:
 def ledger_facts(ledger: Ledger) -> dict[str, str]:
     """How many verdicts of each kind there are, and how they are corrected for being many."""
     known = rules()
-    study = Counter(v.verdict for v in ledger.verdicts[STUDY] if not np.isnan(v.statistic))
-    told = [f"{run}: {_counted(Counter(v.verdict for v in ledger.verdicts[run]))}" for run in ledger.runs]
+    study = Counter(v.verdict for v in ledger.current(STUDY) if not np.isnan(v.statistic))
+    told = [f"{run}: {_counted(Counter(v.verdict for v in ledger.current(run)))}" for run in ledger.runs]
     return {
-        "claims": str(len(ledger.claims)),
+        "claims": str(len(known.claims)),
         "alpha": f"{known.settings.alpha:g}",
         "study": _counted(study) if study else "none can be judged",
         "judged": str(sum(study.values())),
