@@ -15,7 +15,7 @@ from memloc.classroom.command import add_parser as add_classroom
 from memloc.cluster.command import add_parser as add_cluster
 from memloc.comparing.command import add_parser as add_compare
 from memloc.errors import MemlocError
-from memloc.options import experiment_of, names, with_profile
+from memloc.options import experiment_of, experiments_of, names, with_profile
 from memloc.own.command import add_commands
 from memloc.planted.command import add_parser as add_benchmark
 from memloc.terminal import print_table
@@ -78,7 +78,8 @@ def build_parser() -> argparse.ArgumentParser:
     estimate.add_argument("--save", type=Path, metavar="FILE", help="write them for memloc cluster plan")
     estimate.set_defaults(run=_estimate)
     results = with_profile(commands.add_parser("results", help="what the store holds of a profile's results"))
-    results.add_argument("--release", type=Path, metavar="FOLDER", help="write the numbers of all finished cells there")
+    told = "write the numbers of all finished cells there; of PROFILE@*, each in a folder below it"
+    results.add_argument("--release", type=Path, metavar="FOLDER", help=told)
     results.add_argument("--verify", type=Path, metavar="FOLDER", help="check a released run instead; needs no store")
     results.set_defaults(run=_results)
 
@@ -182,7 +183,8 @@ def _describe(arguments: argparse.Namespace) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from memloc.running import run_profile
 
-    runs = run_profile(experiment_of(arguments), arguments.workers, threads=arguments.threads)
+    asked = experiments_of(arguments)
+    runs = [run for one in asked for run in run_profile(one, arguments.workers, threads=arguments.threads)]
     failed = [run for run in runs if run.error]
     print(f"{len(runs) - len(failed)} of {len(runs)} cells are in the store")
     return 1 if failed else 0
@@ -191,16 +193,15 @@ def _run(arguments: argparse.Namespace) -> int:
 def _estimate(arguments: argparse.Namespace) -> None:
     from memloc.estimating import estimate
 
-    experiment = experiment_of(arguments)
-    results = estimate(experiment)
-    hours, gigabytes = sum(r.hours for r in results), sum(r.gigabytes for r in results)
-    if arguments.save:
-        from memloc.cluster.sizes import save
+    for experiment in [experiment_of(arguments)] if arguments.save else experiments_of(arguments):
+        results = estimate(experiment)
+        hours, gigabytes = sum(r.hours for r in results), sum(r.gigabytes for r in results)
+        if arguments.save:
+            from memloc.cluster.sizes import save
 
-        save(results, experiment.profile, arguments.save)
-    print(
-        f"profile {experiment.profile.name}: at most {hours:.1f} hours on {experiment.torch_device}, {gigabytes:.1f} GB"
-    )
+            save(results, experiment.profile, arguments.save)
+        where = f"profile {experiment.profile.name}: at most {hours:.1f} hours on {experiment.torch_device}"
+        print(f"{where}, {gigabytes:.1f} GB")
 
 
 def _results(arguments: argparse.Namespace) -> None:
@@ -208,13 +209,18 @@ def _results(arguments: argparse.Namespace) -> None:
         return _verify(arguments.verify)
     from memloc.analysis.overview import overview
 
-    experiment = experiment_of(arguments)
-    frame = overview(experiment)
-    print_table(frame.astype(object).to_numpy().tolist(), frame.columns.tolist())
+    asked = experiments_of(arguments)
+    for experiment in asked:
+        frame = overview(experiment)
+        if len(asked) > 1:
+            print(f"\n{experiment.profile.name}")
+        print_table(frame.astype(object).to_numpy().tolist(), frame.columns.tolist())
     if arguments.release:
-        from memloc.releasing import release
+        from memloc.releasing import release, release_each
 
-        _verify(release(experiment, arguments.release))
+        several = len(asked) > 1
+        for folder in release_each(asked, arguments.release) if several else [release(asked[0], arguments.release)]:
+            _verify(folder)
 
 
 def _verify(folder: Path) -> None:

@@ -14,7 +14,7 @@ def with_profile(
     parser: argparse.ArgumentParser, default: str = "mini", names_known: str = "smoke, mini, small, paper"
 ) -> argparse.ArgumentParser:
     """Add the options that choose a profile and what of it."""
-    told = f"{names_known}, or a file of your own (default: {default})"
+    told = f"{names_known}, or a file of your own; PROFILE@VARIANT: one of its variants (default: {default})"
     parser.add_argument("--profile", default=default, help=told)
     parser.add_argument("--tasks", type=names, help="instead of the profile's, separated by commas")
     parser.add_argument("--models", type=names, help="instead of the profile's, separated by commas")
@@ -43,9 +43,20 @@ def numbers(text: str) -> list[int]:
 
 def experiment_of(arguments: argparse.Namespace) -> Experiment:
     """The experiment that these options ask for."""
+    return _experiment(arguments, arguments.profile)
+
+
+def experiments_of(arguments: argparse.Namespace) -> list[Experiment]:
+    """The same, or of ``profile@*`` those of the profile and of all its variants."""
+    from memloc.profiles import every_name
+
+    return [_experiment(arguments, name) for name in every_name(arguments.profile)]
+
+
+def _experiment(arguments: argparse.Namespace, name: str) -> Experiment:
     from memloc.pipeline import Experiment
     from memloc.profiles import load_profile
 
-    profile = load_profile(arguments.profile)
+    profile = load_profile(name)
     profile = profile.narrowed(arguments.tasks, arguments.models, arguments.seeds, arguments.source)
     return Experiment(profile, device=arguments.device, data_dir=arguments.data)

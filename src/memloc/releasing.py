@@ -69,6 +69,17 @@ def release(experiment: Experiment, folder: Path | str) -> Path:
     return folder
 
 
+def release_each(experiments: Iterable[Experiment], folder: Path) -> list[Path]:
+    """Release several profiles, each to a folder of its name below one; a profile of which no cell is finished is left
+    out, for variants are run one after another.
+
+    Returns:
+        The folders that were written.
+    """
+    done = [one for one in experiments if any(one.has(cell) for cell in one.cells())]
+    return [release(one, folder / one.profile.name) for one in done]
+
+
 def refuse_other(folder: Path, names: Iterable[str]) -> None:
     """Only a release, a folder of these files, may be replaced: whatever else is there is somebody's work.
 

@@ -1,5 +1,5 @@
 """Profiles: the numbers of a run, one YAML file each. A profile never changes a path through the code."""
 
-from memloc.profiles.loading import ModelRun, Profile, load_profile, profile_names
+from memloc.profiles.loading import ModelRun, Profile, every_name, load_profile, profile_names
 
-__all__ = ["ModelRun", "Profile", "load_profile", "profile_names"]
+__all__ = ["ModelRun", "Profile", "every_name", "load_profile", "profile_names"]

@@ -14,6 +14,7 @@ from memloc.config import DataConfig, TrainConfig, from_mapping
 from memloc.errors import MemlocError, unknown_name
 from memloc.profiles.control import Control, control_content, parse_control
 from memloc.profiles.planting import Planting, parse_planting, planting_content
+from memloc.profiles.variants import EVERY, FIELD, MARK, split_name, varied, with_effect
 
 GENERATED = "generated"
 SOURCES = ("hub", "files", GENERATED)
@@ -125,19 +126,46 @@ def profile_names() -> list[str]:
 
 
 def load_profile(name: str | Path) -> Profile:
-    """A profile by name, or from a file of one's own (a path that ends in ``.yml``).
+    """A profile by name, or from a file of one's own (a path that ends in ``.yml``); ``name@variant`` is a variant.
 
     Raises:
-        MemlocError: for an unknown profile, field or value.
+        MemlocError: for an unknown profile, variant, field or value, also in a variant that is not asked for.
     """
-    path = Path(name) if str(name).endswith(".yml") else FOLDER / f"{name}.yml"
+    asked, variant = split_name(str(name))
+    stem, content, variants = _read(asked)
+    base = parse_profile(stem, content)
+    made = {
+        own: with_effect(base, parse_profile(f"{stem}{MARK}{own}", changed), place)
+        for own, place, changed in varied(stem, content, variants)
+    }
+    if variant is None:
+        return base
+    if variant not in made:
+        raise unknown_name(f"variant of profile {stem}", variant, made or ("none",))
+    return made[variant]
+
+
+def every_name(name: str) -> list[str]:
+    """The names that ``profile@*`` stands for, the profile itself first; any other name stands for itself.
+
+    Raises:
+        MemlocError: for an unknown profile.
+    """
+    asked, variant = split_name(name)
+    return [asked, *(f"{asked}{MARK}{own}" for own in _read(asked)[2])] if variant == EVERY else [name]
+
+
+def _read(name: str) -> tuple[str, Any, dict[str, Any]]:
+    """The name that a profile's file gives it, what the file says, and apart from that its variants."""
+    path = Path(name) if name.endswith(".yml") else FOLDER / f"{name}.yml"
     if not path.is_file():
-        raise unknown_name("profile", str(name), profile_names())
+        raise unknown_name("profile", name, profile_names())
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise MemlocError(f"profile {path.name}", str(error), "a YAML file") from error
-    return parse_profile(path.stem, content)
+    variants = content.pop(FIELD, None) if isinstance(content, dict) else None
+    return path.stem, content, variants or {}
 
 
 def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:

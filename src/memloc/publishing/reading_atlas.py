@@ -21,6 +21,7 @@ from memloc.data.counting import COUNTS
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId
 from memloc.profiles.loading import GENERATED
+from memloc.profiles.variants import is_variant
 from memloc.publishing import project_root
 from memloc.publishing.atlas import page_name
 from memloc.publishing.reading import CELL, Place, ReleasedStudy, open_release, read_swapping, read_training
@@ -147,9 +148,14 @@ def run_names(results: Path | None = None) -> list[str]:
     """Names of the released runs of cells in ``results/`` on tasks that people wrote.
 
     A release of another kind names its kind. Generated tasks are shown in the chapters, where they are called so.
+    Variants of a profile are no evidence beside it: they are the same cells with one setting changed.
     """
     folder = results or project_root() / "results"
-    manifests = {path.parent.name: json.loads(path.read_bytes()) for path in folder.glob(f"*/{MANIFEST}")}
+    manifests = {
+        path.parent.name: json.loads(path.read_bytes())
+        for path in folder.glob(f"*/{MANIFEST}")
+        if not is_variant(path.parent.name)
+    }
     names = [name for name, told in manifests.items() if "kind" not in told and told["profile"]["source"] != GENERATED]
     return sorted(names, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
 
