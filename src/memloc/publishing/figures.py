@@ -125,7 +125,7 @@ def class_sizes(study: Study) -> Drawn:
 
     tasks = sort_tasks(study.profile.tasks)
     classes = {task: study.experiment.dataset(task).report["train"]["classes"] for task in tasks}
-    figure, panels = _tiles(len(tasks), 0.16 * max(map(len, classes.values())) + 0.75)
+    figure, panels = tiles(len(tasks), 0.16 * max(map(len, classes.values())) + 0.75, sharex=True)
     for panel, task in zip(panels, tasks, strict=False):
         names, counts = list(classes[task]), list(classes[task].values())
         panel.barh(range(len(names)), counts, color=FAINT)
@@ -144,7 +144,7 @@ def class_sizes(study: Study) -> Drawn:
 def noisy_pairs(study: Study) -> Drawn:
     """How many examples of one class were given the label of another: a matrix a task, with the counts written in."""
     tasks = sort_tasks(study.profile.tasks)
-    figure, panels = _tiles(len(tasks), 1.9, shared=False)
+    figure, panels = tiles(len(tasks), 1.9)
     told = []
     for panel, task in zip(panels, tasks, strict=False):
         data = study.experiment.dataset(task)
@@ -171,13 +171,19 @@ def _short(name: str) -> str:
     return name if len(name) <= 9 else name[:8] + "…"
 
 
-def _tiles(number: int, height: float, shared: bool = True) -> tuple[Figure, list[Axes]]:
-    """So many panels, up to three in a row; the rest of the last row stays empty."""
+def tiles(number: int, height: float, columns: int = 3, **shared: Any) -> tuple[Figure, list[Axes]]:
+    """So many panels, a few in a row; the rest of the last row stays empty.
+
+    Args:
+        height: of a row, in inches.
+        columns: in a row, at most.
+        shared: ``sharex`` and ``sharey``, as for ``plt.subplots``; neither by default.
+    """
     import matplotlib.pyplot as plt
 
-    columns = min(3, number)
+    columns = min(columns, number)
     rows = -(-number // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, rows * height + 0.3), squeeze=False, sharex=shared)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, rows * height + 0.3), squeeze=False, **shared)
     for panel in axes.flat[number:]:
         panel.set_visible(False)
     return figure, list(axes.flat[:number])

@@ -12,7 +12,7 @@ from memloc.analysis.events import centroid_events, probing_events
 from memloc.analysis.study import Published, published_curves
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes, note
+from memloc.publishing.figures import SMALL, Drawn, legend_above, model_title, name_axes, note, tiles
 from memloc.publishing.figures_panels import draw_published, mark_not_learnt, place_panels
 from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading import Place
@@ -32,6 +32,7 @@ ARMS = {  # of the figure of half-replaced models
     HALVES[0]: ("lower half normal", PALETTE[0], "--"),
     HALVES[1]: ("upper half normal", PALETTE[2], ":"),
 }
+EVENT_AXES = ("layer of memorisation", "layer where classes begin")
 LIMITS = (-0.6, 1.6)  # positions further out say no more
 EVENTS = {
     "centroids": ("crossing", "initiation"),
@@ -129,32 +130,33 @@ def _events(technique: str, rows: pd.DataFrame) -> dict[str, float]:
         return dict.fromkeys((*EVENTS[technique], "initiation_left_out"), float("nan"))
 
 
-def event_scatter(told: Told) -> Drawn:
-    """Memorisation across, the beginning of classes up, in layers: a panel a model, a point a task."""
-    import matplotlib.pyplot as plt
+def event_scatter(*tolds: Told) -> Drawn:
+    """Memorisation across, the beginning of classes up, in layers: a panel a model, a point a task.
 
-    table = events_of(told)
-    models = sort_models(told.study.profile.models)
-    columns = min(2, len(models))
-    rows = -(-len(models) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 2.3 * rows + 0.4), squeeze=False)
-    for panel in axes.flat[len(models) :]:
-        panel.set_visible(False)
+    Args:
+        tolds: the same technique of one run, or of several with different models.
+    """
+    drawn = [(model, told) for told in tolds for model in sort_models(told.study.profile.models)]
+    figure, panels = tiles(len(drawn), 2.35, columns=2)
+    names = EVENTS[tolds[0].technique]
+    tables = {id(told): events_of(told) for told in tolds}
     earlier = later = 0
-    for panel, model in zip(axes.flat, models, strict=False):
-        here = table[table["model"] == model].dropna(subset=list(EVENTS[told.technique]))
-        _scatter(panel, here, *EVENTS[told.technique], get_model(model).layers, told, model)
-        gap = here[EVENTS[told.technique][0]] - here[EVENTS[told.technique][1]]
+    for panel, (model, told) in zip(panels, drawn, strict=True):
+        table = tables[id(told)]
+        here = table[table["model"] == model].dropna(subset=list(names))
+        _scatter(panel, here, *names, told, model)
+        gap = here[names[0]] - here[names[1]]
         earlier, later = earlier + int((gap < 0).sum()), later + int((gap > 0).sum())
-    name_axes(figure, "layer of memorisation", "layer where classes begin")
+    name_axes(figure, *EVENT_AXES)
     words = (
         "Scatter plots, a panel a model, a point a task: layer of memorisation across, layer where classes begin up. "
     )
     return Drawn(figure, words + f"Memorisation comes first in {earlier} points and last in {later}.")
 
 
-def _scatter(panel: Axes, here: pd.DataFrame, x: str, y: str, last: int, told: Told, model: str) -> None:
-    """One panel; tasks at one point share a label."""
+def event_axes(panel: Axes, model: str) -> None:
+    """A panel for events of a model: layers both ways, from 0 (before layer 1) to L + 1 (never), and the diagonal."""
+    last = get_model(model).layers
     panel.plot([0, last + 1], [0, last + 1], color=FAINT, linewidth=0.9)
     panel.set_xlim(-0.5, last + 1.5)
     panel.set_ylim(-0.5, last + 1.9)
@@ -163,6 +165,12 @@ def _scatter(panel: Axes, here: pd.DataFrame, x: str, y: str, last: int, told: T
     panel.set_yticks(ticks)
     panel.tick_params(labelsize=SMALL, length=2)
     panel.set_title(model_title(model), fontsize=SMALL + 0.5)
+
+
+def _scatter(panel: Axes, here: pd.DataFrame, x: str, y: str, told: Told, model: str) -> None:
+    """One panel; tasks at one point share a label."""
+    event_axes(panel, model)
+    last = get_model(model).layers
     for at, point in here.groupby([here[x].round(1), here[y].round(1)]):
         across, up = (float(str(value)) for value in at)
         counted = any((task, model) in told.counted for task in point["task"])

@@ -88,7 +88,7 @@ def depth_scatter(mapped: Mapped) -> Drawn:
         for task in here:
             scores.append(_depths(axes[:, column], mapped, task, model, tasks.index(task), crossings))
     for number, task in enumerate(tasks):
-        axes[0, 0].plot([], [], label=task, **_look(number, True))
+        axes[0, 0].plot([], [], label=task, **task_look(number, True))
     legend_above(figure, axes[0, 0], min(4, len(tasks)))
     figure.supxlabel("generalisation score", fontsize=SMALL + 1, color=INK)
     words = (
@@ -112,7 +112,7 @@ def _prepare(column: np.ndarray) -> None:
         panel.tick_params(labelsize=SMALL, length=2)
 
 
-def _look(number: int, counted: bool) -> dict[str, Any]:
+def task_look(number: int, counted: bool) -> dict[str, Any]:
     """Colour and marker of a task; twelve tasks have twelve pairs of them. Hollow: the task was not learnt."""
     colour, marker = PALETTE[number % len(PALETTE)], MARKERS[(number + number // len(PALETTE)) % len(MARKERS)]
     face = colour if counted else "none"
@@ -122,7 +122,7 @@ def _look(number: int, counted: bool) -> dict[str, Any]:
 def _depths(column: np.ndarray, mapped: Mapped, task: str, model: str, number: int, crossings: pd.Series) -> float:
     """One task in the panels of one model; its generalisation score."""
     place, score = mapped.places[task, model], mapped.mean((task, model), "generalisation", "clean")
-    look = _look(number, (task, model) in mapped.counted)
+    look = task_look(number, (task, model) in mapped.counted)
     x, along = float(score.value), depth(place.mcog, place.bounds)
     wide = [[x - float(score.low)], [float(score.high) - x]]
     high = [[along.value - along.low], [along.high - along.value]]

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -52,9 +52,14 @@ def claims_tables(
     Returns:
         One row a part (the study's number, ours, what the rule asks), and one row a claim (verdicts and reasons).
     """
+    runs = {"this copy": found.study} | ({"released run": released.study} if released is not None else {})
+    return tables_of(claims, runs)
+
+
+def tables_of(claims: Iterable[str], runs: Mapping[str, AnyStudy]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same for runs by what the tables call them; without any, what the study says and the rules ask."""
     known = rules()
     chosen = [known[name] for name in claims]
-    runs = {"this copy": found.study} | ({"released run": released.study} if released is not None else {})
     told = {name: evidence(study, chosen) for name, study in runs.items()}
     numbers = [_number_row(claim, part, told) for claim in chosen for part in claim.parts]
     table = pd.DataFrame(

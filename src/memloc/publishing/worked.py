@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.layers import attainable_range, centre_of_gravity, layer_weight, memorisation_error
+from memloc.analysis.correlation import correlation
+from memloc.analysis.draws import spread
+from memloc.analysis.layers import (
+    attainable_range,
+    centre_of_gravity,
+    layer_weight,
+    memorisation_error,
+    relative_depth,
+)
 from memloc.analysis.mapping import map_of
 from memloc.config import DataConfig
 from memloc.data.sampling import perturb
 from memloc.windows import Window, windows
 
+ROUNDING = 1e-9  # correlations that differ by less are the same
 CLASSES = {"apple": 14, "pear": 20, "plum": 7}
 # accuracy on noisy examples under each window of a made-up model of three layers that remembers mostly in layer 2
 ACCURACY: Mapping[Window, float] = {
@@ -108,3 +118,95 @@ def four_models() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     numbers = {name: str(shown.loc[wrong, name]) for name in columns}
     score = found.loc[found["group"] == "clean", "generalisation"].mean()
     return given, shown, numbers | {"score": f"{score:.2f}", "clean": str(int((~noisy).sum()))}
+
+
+# M-CoG of four made-up tasks with all their classes, and with two
+CENTRES: Mapping[str, tuple[float, float]] = {
+    "apples": (5.0, 5.2),
+    "pears": (5.4, 5.1),
+    "plums": (6.1, 6.3),
+    "nuts": (6.6, 6.0),
+}
+
+
+def two_orders() -> tuple[pd.DataFrame, dict[str, str]]:
+    """Do four made-up tasks keep their order? Ranks, and how many of all orders agree as well.
+
+    Returns:
+        The ranks by task and their squared differences; and the numbers of the text.
+    """
+    both = np.array(list(CENTRES.values()))
+    place = both.argsort(axis=0).argsort(axis=0) + 1
+    first, second = place.T
+    squares = (first - second) ** 2
+    shown = pd.DataFrame(
+        {
+            "task": list(CENTRES),
+            "M-CoG, all classes": [f"{value:.1f}" for value in both[:, 0]],
+            "M-CoG, two classes": [f"{value:.1f}" for value in both[:, 1]],
+            "rank": first,
+            "rank with two": second,
+            "$d^2$": squares,
+        }
+    )
+    found = float(correlation(both[:, 0], both[:, 1], "spearman")[0])
+    orders = [correlation(first, np.array(order), "spearman")[0] for order in permutations(second)]
+    close = sum(value >= found - ROUNDING for value in orders)
+    numbers = {"sum": squares.sum(), "orders": len(orders), "close": close}
+    words = {name: str(int(value)) for name, value in numbers.items()}
+    return shown, words | {"rho": f"{found:.1f}", "p": f"{close / len(orders):.2f}"}
+
+
+SIZES: Mapping[int, float] = {6: 3.9, 12: 7.8}  # layers of two made-up models, and their M-CoG on one task
+
+
+def two_sizes() -> tuple[pd.DataFrame, dict[str, str]]:
+    """Which of two made-up models of different depth memorises deeper, by three readings of its M-CoG.
+
+    Returns:
+        A row a model; and the numbers of the text.
+    """
+    rows, numbers = [], {}
+    for layers, mcog in SIZES.items():
+        bounds = attainable_range(windows(layers), layers)
+        depth = float(relative_depth(mcog, bounds))
+        told = {"mcog": f"{mcog:.1f}", "share": f"{mcog / layers:.2f}", "depth": f"{depth:.2f}"}
+        numbers |= {f"{name}-{layers}": value for name, value in told.items()}
+        numbers |= {f"low-{layers}": f"{bounds[0]:.2f}", f"high-{layers}": f"{bounds[1]:.2f}"}
+        head = {"layers": layers, "M-CoG": told["mcog"], "M-CoG / L": told["share"]}
+        rows.append({**head, "attainable": f"{bounds[0]:.2f} to {bounds[1]:.2f}", "depth": told["depth"]})
+    return pd.DataFrame(rows), numbers
+
+
+# depths of two made-up combinations of task and model in three draws of the data
+DRAWS: Mapping[str, tuple[float, ...]] = {"first task": (0.40, 0.44, 0.42), "second task": (0.60, 0.52, 0.56)}
+HALVED = {"first task": 0.50, "second task": 0.38}  # the same with another learning rate, on the data of the first draw
+
+
+def three_draws() -> tuple[pd.DataFrame, dict[str, str]]:
+    """Three draws of the data and a variant, for two made-up places.
+
+    Returns:
+        Depths with their means and squared distances from them; and the numbers of the text.
+    """
+    values = {place: np.array(depths) for place, depths in DRAWS.items()}
+    squares = {place: float(((of - of.mean()) ** 2).sum()) for place, of in values.items()}
+    shown = pd.DataFrame([[f"{depth:.2f}" for depth in depths] for depths in DRAWS.values()])
+    shown.columns = pd.Index([f"draw {n}" for n in range(1, shown.shape[1] + 1)])
+    shown.insert(0, "", list(DRAWS))
+    shown["mean"] = [f"{of.mean():.2f}" for of in values.values()]
+    shown["sum of squared distances"] = [f"{square:.4f}" for square in squares.values()]
+    shown["variant"] = [f"{HALVED[place]:.2f}" for place in DRAWS]
+    changes = {place: HALVED[place] - DRAWS[place][0] for place in DRAWS}
+    shown["change from draw 1"] = [f"{change:+.2f}" for change in changes.values()]
+    found = spread(list(DRAWS.values()))
+    assert found
+    numbers = {
+        "squares": f"{sum(squares.values()):.4f}",
+        "freedom": str(found.freedom),
+        "deviation": f"{found.deviation:.3f}",
+        "quantile": f"{found.limit / found.deviation / 2**0.5:.2f}",
+        "limit": f"{found.limit:.2f}",
+        **{f"change-{n}": f"{change:+.2f}" for n, change in enumerate(changes.values(), start=1)},
+    }
+    return shown, numbers
