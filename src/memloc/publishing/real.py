@@ -27,14 +27,15 @@ from memloc.publishing.reading import (
 from memloc.publishing.reading_control import Known, read_control
 from memloc.publishing.reading_maps import Mapped, read_maps
 from memloc.publishing.reading_pretraining import Worth
+from memloc.publishing.reading_sensitivity import Sensitivity
 from memloc.publishing.reading_techniques import WEIGHING, Beside, Told, asked_for, read_beside, read_told
 from memloc.publishing.style import show
 from memloc.publishing.tabulate import show_table
 from memloc.publishing.tabulate_depth import beside_study
 
-S = TypeVar("S", Training, Swapping, Told, Beside, Known, Mapped)
-T = TypeVar("T", Training, Swapping, Told, Beside, Known, Mapped, Worth)
-Shown = Training | Swapping | Told | Beside | Known | Mapped
+S = TypeVar("S", Training, Swapping, Told, Beside, Known, Mapped, Sensitivity)
+T = TypeVar("T", Training, Swapping, Told, Beside, Known, Mapped, Worth, Sensitivity)
+Shown = Training | Swapping | Told | Beside | Known | Mapped | Sensitivity
 
 ABSENT = "There is no released run on real data in this copy of the book, so this section is empty."
 SETTINGS = {  # of TrainConfig, in words

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.correlation import correlation
+from memloc.analysis.draws import spread
 from memloc.analysis.layers import (
     attainable_range,
     centre_of_gravity,
@@ -175,3 +176,37 @@ def two_sizes() -> tuple[pd.DataFrame, dict[str, str]]:
         head = {"layers": layers, "M-CoG": told["mcog"], "M-CoG / L": told["share"]}
         rows.append({**head, "attainable": f"{bounds[0]:.2f} to {bounds[1]:.2f}", "depth": told["depth"]})
     return pd.DataFrame(rows), numbers
+
+
+# depths of two made-up combinations of task and model in three draws of the data
+DRAWS: Mapping[str, tuple[float, ...]] = {"first task": (0.40, 0.44, 0.42), "second task": (0.60, 0.52, 0.56)}
+OTHER_RATE = {"first task": 0.50, "second task": 0.38}  # the same with another learning rate, on the data of the first draw
+
+
+def three_draws() -> tuple[pd.DataFrame, dict[str, str]]:
+    """Three draws of the data and a variant, for two made-up places.
+
+    Returns:
+        Depths with their means and squared distances from them; and the numbers of the text.
+    """
+    values = {place: np.array(depths) for place, depths in DRAWS.items()}
+    squares = {place: float(((of - of.mean()) ** 2).sum()) for place, of in values.items()}
+    shown = pd.DataFrame([[f"{depth:.2f}" for depth in depths] for depths in DRAWS.values()])
+    shown.columns = pd.Index([f"draw {n}" for n in range(1, shown.shape[1] + 1)])
+    shown.insert(0, "", list(DRAWS))
+    shown["mean"] = [f"{of.mean():.2f}" for of in values.values()]
+    shown["sum of squared distances"] = [f"{square:.4f}" for square in squares.values()]
+    shown["variant"] = [f"{OTHER_RATE[place]:.2f}" for place in DRAWS]
+    changes = {place: OTHER_RATE[place] - DRAWS[place][0] for place in DRAWS}
+    shown["change from draw 1"] = [f"{change:+.2f}" for change in changes.values()]
+    found = spread(list(DRAWS.values()))
+    assert found
+    numbers: dict[str, str] = {
+        "squares": f"{sum(squares.values()):.4f}",
+        "freedom": str(found.freedom),
+        "deviation": f"{found.deviation:.3f}",
+        "quantile": f"{found.limit / found.deviation / 2**0.5:.2f}",
+        "limit": f"{found.limit:.2f}",
+        **{f"change-{n}": f"{change:+.2f}" for n, change in enumerate(changes.values(), start=1)},
+    }
+    return shown, numbers
