@@ -110,6 +110,7 @@ def test_tables_say_why_a_pair_does_not_count(found: Binarised) -> None:
     assert table.loc[("gen-rel-6a", "BERT (tiny)"), "crossing: all, two"] == "–"
     facts = tabulate_binarised.binarised_facts(found)
     assert (facts["both"], facts["places"]) == ("7", "8")
+    assert facts["sizes"] == "Training rows of a task: at most 40; of its variant: at most 20. Seeds: 1."
     assert facts["within-lowest"] == "-1.00 (OPT (tiny))"
     assert facts["verdict"] == "cannot tell", "generated tasks are no evidence"
     assert set(facts) == set(tabulate_binarised.binarised_facts(None))

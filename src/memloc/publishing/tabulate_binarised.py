@@ -17,7 +17,7 @@ from memloc.publishing.facts_techniques import extreme
 from memloc.publishing.figures import listed, model_title
 from memloc.publishing.figures_centroids import EVENTS
 from memloc.publishing.reading import Place, rules
-from memloc.publishing.reading_binarised import CENTRE, FORMS, Binarised
+from memloc.publishing.reading_binarised import CENTRE, FORMS, RUN, Binarised
 from memloc.publishing.tabulate_claims import evidence
 from memloc.publishing.tabulate_techniques import DASH, number
 
@@ -132,7 +132,8 @@ def binarised_facts(found: Binarised | None) -> dict[str, str]:
     """Numbers of the sentences: the study's always, the run's where there is one."""
     facts = {f"study-{name}": f"{_study(name):.2f}" for name in STUDY}
     if found is None:
-        return facts | dict.fromkeys(ABOUT_RUN, NONE) | {"both": "0", "places": "0"}
+        where = f"How many rows a task and its variant have is said in the profile `{RUN}`."
+        return facts | dict.fromkeys(ABOUT_RUN, NONE) | {"both": "0", "places": "0", "sizes": where}
     claim = rules()[CLAIM]
     verdict = judge(claim, evidence(found.study, [claim]))
     swapping = found.orders[(found.orders["technique"] == "swapping") & (found.orders["metric"] == CENTRE)]
@@ -143,6 +144,7 @@ def binarised_facts(found: Binarised | None) -> dict[str, str]:
         "models": listed([model_title(model) for model in found.models]),
         "both": str(len(both)),
         "places": str(len(found.pairs) * len(found.models)),
+        "sizes": _sizes(found),
         "verdict": verdict.verdict,
         "reason": verdict.reason,
         "rho": _rho(swapping),
@@ -152,6 +154,15 @@ def binarised_facts(found: Binarised | None) -> dict[str, str]:
         "within-highest": _end(within, highest=True),
         **{event: _words(found.difference("centroids", event)) for event in EVENTS["centroids"]},
     }
+
+
+def _sizes(found: Binarised) -> str:
+    """How many training rows tasks and variants have at most, and how many seeds there are, in words."""
+    data, seeds = found.study.profile.data_of, {len(run.seeds) for run in found.study.profile.models.values()}
+    caps = [sorted({data(pair[form]).cap for pair in found.pairs}) for form in (0, 1)]
+    told_of = [listed([f"{cap:,}" if cap else "all" for cap in own]) for own in caps]
+    many = listed([str(number) for number in sorted(seeds)])
+    return f"Training rows of a task: at most {told_of[0]}; of its variant: at most {told_of[1]}. Seeds: {many}."
 
 
 def _end(within: dict[tuple[str, str], float], highest: bool) -> str:
