@@ -81,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     told = "write the numbers of all finished cells there; of PROFILE@*, each in a folder below it"
     results.add_argument("--release", type=Path, metavar="FOLDER", help=told)
     results.add_argument("--verify", type=Path, metavar="FOLDER", help="check a released run instead; needs no store")
+    results.add_argument("--migrate", type=Path, metavar="FOLDER", help="write an older release anew in this format")
     results.set_defaults(run=_results)
 
     add_commands(commands)
@@ -207,6 +208,8 @@ def _estimate(arguments: argparse.Namespace) -> None:
 def _results(arguments: argparse.Namespace) -> None:
     if arguments.verify:
         return _verify(arguments.verify)
+    if arguments.migrate:
+        return _migrate(arguments.migrate)
     from memloc.analysis.overview import overview
 
     asked = experiments_of(arguments)
@@ -228,8 +231,17 @@ def _verify(folder: Path) -> None:
 
     found = read_release(folder)
     print(f"{folder}: profile {found.profile.name}, {len(found.cells())} cells, whole and unaltered")
+    print(f"  {found.version}")
     for cell in found.missing:
         print(f"  not finished: {cell}")
+
+
+def _migrate(folder: Path) -> None:
+    from memloc.releasing import migrate
+
+    found = migrate(folder)
+    told = f"written anew: {'; '.join(found.steps)}" if found.steps else f"nothing to do: {found.version}"
+    print(f"{folder}: {told}")
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -143,8 +143,9 @@ def _book(book: Path, mend: bool) -> Iterator[Finding]:
     """Released runs that were altered, and unfinished files."""
     from memloc.planted.releasing import KIND, read_benchmark
     from memloc.publishing.own_example import NAME, read_own_example
-    from memloc.released import MANIFEST, kind_of, read_release
+    from memloc.released import read_release
     from memloc.releasing import mend_releases
+    from memloc.sealed import MANIFEST, kind_of
 
     readers: dict[str, Callable[[Path], Any]] = {"": read_release, KIND: read_benchmark, NAME: read_own_example}
 

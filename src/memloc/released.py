@@ -7,8 +7,6 @@ names, nothing of the machine but the device.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,16 +19,12 @@ import pyarrow as pa
 from memloc import tables
 from memloc.analysis.numbers import HeldOut
 from memloc.arms import SETTINGS
-from memloc.config import canonical_json
-from memloc.disk import explained
 from memloc.errors import MemlocError
-from memloc.manifest import digest
 from memloc.pipeline import CellId
 from memloc.profiles import Profile
 from memloc.profiles.loading import parse_profile
+from memloc.sealed import read_sealed
 
-FORMAT = 1  # of folder and manifest; tables have a version of their own
-MANIFEST = "manifest.json"
 FILES: dict[str, pa.Schema] = {
     "rows.parquet": tables.ROWS,
     "outcomes.parquet": tables.RELEASED_OUTCOMES,
@@ -48,11 +42,13 @@ class Release:
         profile: what was run, with all its settings.
         manifest: keys, counts and circumstances of every cell, and the cells that are missing.
         tables: the three tables by file name, and the extra ones that there are.
+        version: format and tables as they were released, in words.
     """
 
     profile: Profile
     manifest: dict[str, Any]
     tables: dict[str, pd.DataFrame]
+    version: str = ""
     _parts: dict[tuple[str, tuple[str, ...]], dict[Any, pd.DataFrame]] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -139,67 +135,15 @@ class Release:
 
 
 def read_release(folder: Path | str) -> Release:
-    """A released run, after every byte was checked against its manifest.
+    """A released run, after every byte was checked against its manifest; an older one is migrated in memory.
 
     Raises:
-        MemlocError: if a file is missing or altered, or of another version.
+        MemlocError: if a file is missing or altered, or it is of a version that cannot be read, or of another kind.
     """
-    manifest = read_manifest(Path(folder) / MANIFEST, "memloc results --release FOLDER")
-    extra = {name: schema for name, schema in EXTRA.items() if name in manifest["tables"]}
-    found = read_tables(Path(folder), manifest, FILES | extra)
-    return Release(parse_profile(manifest["profile_name"], manifest["profile"]), manifest, found)
-
-
-def read_tables(folder: Path, manifest: Mapping[str, Any], schemas: Mapping[str, pa.Schema]) -> dict[str, pd.DataFrame]:
-    """The tables of a release by file name, each after all its bytes were checked.
-
-    Raises:
-        MemlocError: if a file is missing or altered, or of another version.
-    """
-    found = {}
-    for name, schema in schemas.items():
-        path, told = folder / name, manifest["tables"].get(name)
-        if told is None:
-            raise MemlocError(f"tables of the release {folder}", list(manifest["tables"]), f"{name} among them")
-        with explained(path):
-            whole = path.is_file() and path.stat().st_size == told["size"] and digest(path) == told["sha256"]
-        if not whole:
-            raise MemlocError("file of a released run", str(path), f"the file of {told['size']} bytes in its manifest")
-        found[name] = tables.read(path, schema)
-    return found
-
-
-def read_manifest(path: Path, made_by: str) -> dict[str, Any]:
-    """The manifest of a release, which carries its own hash.
-
-    Args:
-        made_by: the command that writes such a folder.
-
-    Raises:
-        MemlocError: if there is none, or it is not as it was written.
-    """
-    if not path.is_file():
-        raise MemlocError("released run", str(path.parent), f"a folder with a {MANIFEST}: {made_by}")
-    try:
-        manifest = json.loads(path.read_bytes())
-        version, told = manifest["format"], manifest.pop("sha256")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MemlocError("manifest of a released run", str(path), "the manifest as it was written") from error
-    if version != FORMAT:
-        raise MemlocError(f"format of the released run {path.parent}", version, f"{FORMAT}, which this memloc reads")
-    if told != seal(manifest):
-        raise MemlocError("manifest of a released run", str(path), "the manifest as it was written")
-    return dict(manifest)
-
-
-def kind_of(path: Path) -> str:
-    """The kind of release that a manifest says it is of; empty for one of cells, and where it cannot be read."""
-    try:
-        return str(json.loads(path.read_bytes()).get("kind", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""
-
-
-def seal(manifest: Mapping[str, Any]) -> str:
-    """The SHA-256 that the manifest itself carries."""
-    return hashlib.sha256(canonical_json(manifest).encode()).hexdigest()
+    sealed = read_sealed(folder)
+    manifest = sealed.manifest
+    if kind := manifest.get("kind"):
+        raise MemlocError(f"kind of the released run {folder}", kind, "a run of cells")
+    extra = {name: schema for name, schema in EXTRA.items() if name in sealed.tables}
+    found = sealed.frames(FILES | extra)
+    return Release(parse_profile(manifest["profile_name"], manifest["profile"]), manifest, found, sealed.version)

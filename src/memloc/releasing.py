@@ -13,15 +13,17 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from memloc import tables
+from memloc import __version__, tables
 from memloc.analysis.status import majority_rate
 from memloc.arms import SETTINGS, arm_of
 from memloc.disk import Disk, Lock, explained
 from memloc.errors import MemlocError
 from memloc.manifest import digest, json_bytes
+from memloc.migrating import FORMATS, schema_of
 from memloc.pipeline import CellId, Experiment
-from memloc.profiles.loading import profile_content
-from memloc.released import EXTRA, FILES, FORMAT, MANIFEST, seal
+from memloc.profiles.loading import parse_profile, profile_content
+from memloc.released import EXTRA, FILES
+from memloc.sealed import MANIFEST, Sealed, read_sealed, seal
 from memloc.store import Artefact
 
 Part = tuple[str, str]  # setting and name; data sets and arms stand in the main one, their names are unique
@@ -54,7 +56,6 @@ def release(experiment: Experiment, folder: Path | str) -> Path:
     if not cells:
         raise MemlocError("results", experiment.profile.name, "a profile that was run: memloc run --profile ...")
     manifest = {
-        "format": FORMAT,
         "profile_name": experiment.profile.name,
         "profile": profile_content(experiment.profile),
         "cells": cells,
@@ -164,7 +165,7 @@ def put(
     What a killed process left of an earlier attempt is put right first.
 
     Args:
-        manifest: what is said of the tables; their sizes and hashes, and its own, are added.
+        manifest: what is said of the tables; format and writer, sizes and hashes of the tables, and its own, are added.
         joined: the tables by file name.
         schemas: theirs.
     """
@@ -173,7 +174,7 @@ def put(
     with explained(folder), _writing(folder) as (partial, old):
         try:
             partial.mkdir()
-            manifest["tables"] = {}
+            manifest |= {"format": FORMATS.current, "memloc": __version__, "tables": {}}
             for name, frame in joined.items():
                 tables.write(frame, schemas[name], partial / name)
                 manifest["tables"][name] = {"sha256": digest(partial / name), "size": (partial / name).stat().st_size}
@@ -183,6 +184,31 @@ def put(
             os.rename(partial, folder)
         finally:
             _put_right(folder)
+
+
+def migrate(folder: Path | str) -> Sealed:
+    """Write a release of an older version anew, in the present one, with a note of what it was; whole or not at all.
+
+    The note is the manifest's ``migrated``: the steps, the former hash of the manifest and those of the files.
+
+    Returns:
+        What was read; where it has no steps, nothing was written.
+
+    Raises:
+        MemlocError: if it is damaged, of a version that cannot be read, or what its steps made is no release.
+    """
+    folder = Path(os.path.abspath(folder))
+    found = read_sealed(folder)
+    if not found.steps:
+        return found
+    refuse_other(folder, found.stored["tables"])
+    schemas = {name: schema_of(table, name) for name, table in found.tables.items()}
+    if "profile" in found.manifest:
+        parse_profile(found.manifest["profile_name"], found.manifest["profile"])
+    note = {name: found.stored[name] for name in ("format", "sha256", "tables")} | {"steps": list(found.steps)}
+    manifest = {**found.manifest, "migrated": [*found.manifest.get("migrated", []), note]}
+    put(folder, manifest, found.frames(schemas), schemas)
+    return found
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The tables that leave a run: one validated, versioned schema each, stored as parquet and never as pickles.
 
-A schema change raises ``SCHEMA_VERSION``; a file of another version is refused by name rather than read wrongly.
+A schema change raises ``SCHEMA_VERSION``; a file of another version is refused by name rather than read wrongly. The
+store makes such tables anew; released ones are migrated (``migrating.py``).
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import pyarrow.parquet as pq
 from memloc.errors import Corrupt, MemlocError
 
 SCHEMA_VERSION = 1
+TABLE, VERSION = b"memloc.table", b"memloc.version"  # what the metadata of a file say
 
 _string, _int, _float = pa.string(), pa.int64(), pa.float64()
 
 
 def _schema(name: str, nullable: tuple[str, ...] = (), **columns: pa.DataType) -> pa.Schema:
     fields = [pa.field(column, kind, nullable=column in nullable) for column, kind in columns.items()]
-    return pa.schema(fields, metadata={"memloc.table": name, "memloc.version": str(SCHEMA_VERSION)})
+    return pa.schema(fields, metadata={TABLE: name, VERSION: str(SCHEMA_VERSION)})
 
 
 SPLIT = _schema("split", idx=_int, parts=pa.list_(_string), label=_int, given=_int, group=_string)
@@ -167,7 +169,7 @@ PRETRAINING = _schema("pretraining", tokens=_int, split=_string, loss=_float, n=
 
 _released = (RELEASED_OUTCOMES, RELEASED_TRACES, RELEASED_MAP)
 _all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), *_released, FOUND, PLANTED, ASKED, RECALLED, REMOVAL)
-TABLES = {schema.metadata[b"memloc.table"].decode(): schema for schema in _all}
+TABLES = {schema.metadata[TABLE].decode(): schema for schema in _all}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}
 
@@ -210,14 +212,31 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
         Corrupt: if the file is no parquet file.
         MemlocError: if it holds another table or another version of this one.
     """
+    return checked(load(path), schema, path.name)
+
+
+def load(path: Path) -> pa.Table:
+    """A table as it was written, of whatever version.
+
+    Raises:
+        Corrupt: if the file is no parquet file.
+    """
     try:
-        table = pq.read_table(path)
+        return pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise Corrupt("table", str(path), "a readable parquet file") from error
+
+
+def checked(table: pa.Table, schema: pa.Schema, where: str) -> pd.DataFrame:
+    """A table as a frame, after a check that it is of this schema.
+
+    Raises:
+        MemlocError: if it is another table or another version of this one.
+    """
     expected = schema.metadata
     found = {k: v for k, v in (table.schema.metadata or {}).items() if k.startswith(b"memloc.")}
     if found != expected:
-        wanted = f"table {expected[b'memloc.table'].decode()!r} of version {SCHEMA_VERSION}"
-        raise MemlocError(f"table {path.name}", {k.decode(): v.decode() for k, v in found.items()}, wanted)
-    validate(frame := table.to_pandas(), schema, path.name)
+        wanted = f"table {expected[TABLE].decode()!r} of version {SCHEMA_VERSION}"
+        raise MemlocError(f"table {where}", {k.decode(): v.decode() for k, v in found.items()}, wanted)
+    validate(frame := table.to_pandas(), schema, where)
     return frame

@@ -20,8 +20,9 @@ from memloc.pipeline import CellId, Experiment
 from memloc.publishing import figures_maps, tabulate_maps, worked
 from memloc.publishing.reading import ReleasedStudy, Study
 from memloc.publishing.reading_maps import Mapped, read_maps, together
-from memloc.released import MANIFEST, read_release
+from memloc.released import read_release
 from memloc.releasing import release
+from memloc.sealed import MANIFEST
 from memloc.store import Store
 
 mpl.use("agg")

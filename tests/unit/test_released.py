@@ -17,12 +17,14 @@ from tiny import profile
 from memloc import releasing, tables
 from memloc.analysis.numbers import Computed
 from memloc.errors import MemlocError
+from memloc.migrating import FORMATS
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles import load_profile
 from memloc.profiles.loading import parse_profile, profile_content
 from memloc.publishing.reading import ReleasedStudy, Study, read_swapping, read_training
-from memloc.released import FILES, FORMAT, MANIFEST, read_release, seal
+from memloc.released import FILES, read_release
 from memloc.releasing import release
+from memloc.sealed import MANIFEST, seal
 from memloc.store import Store
 
 DONE, OPEN = CellId("gen-cue-2a", "micro-bert", 1), CellId("gen-cue-2a", "micro-bert", 2)
@@ -127,10 +129,12 @@ def test_harmed_files_are_refused(folder: Path, name: str, harm: str) -> None:
 
 
 def test_another_version_is_refused_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rewritten(folder, format=FORMAT + 1)
-    with pytest.raises(MemlocError, match=rf"format of the released run .*: {FORMAT + 1}; accepted: {FORMAT}"):
+    rewritten(folder, format=FORMATS.current + 1)
+    with pytest.raises(
+        MemlocError, match=rf"format of the released run .*: {FORMATS.current + 1}; accepted: up to {FORMATS.current}"
+    ):
         read_release(folder)
-    rewritten(folder, format=FORMAT)
+    rewritten(folder, format=FORMATS.current)
     read_release(folder)
     changed = tables.ROWS.with_metadata({**tables.ROWS.metadata, b"memloc.version": b"0"})
     monkeypatch.setitem(FILES, "rows.parquet", changed)

@@ -17,7 +17,8 @@ from memloc.config import book_above
 from memloc.errors import unknown_name
 from memloc.models.catalogue import get_model
 from memloc.publishing.tabulate_ledger import STUDY, of_source
-from memloc.released import MANIFEST, read_release
+from memloc.released import read_release
+from memloc.sealed import MANIFEST
 
 PAPER = "study"  # how it is called for
 

@@ -89,6 +89,7 @@ def _verify(folder: Path) -> int:
 
     found = read_benchmark(folder)
     print(f"{folder}: profile {found.profile.name}, {len(found.results.planted)} places, whole and unaltered")
+    print(f"  {found.version}")
     for missing in found.results.missing:
         print(f"  not finished: {missing}")
     return 0

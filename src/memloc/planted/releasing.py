@@ -14,8 +14,8 @@ from memloc.planted.experiment import Plantings
 from memloc.planted.results import TABLES, Results, results
 from memloc.profiles import Profile
 from memloc.profiles.loading import parse_profile, profile_content
-from memloc.released import FORMAT, MANIFEST, read_manifest, read_tables
 from memloc.releasing import put, refuse_other
+from memloc.sealed import read_sealed
 
 KIND = "planted"
 FILES = {f"{name}.parquet": schema for name, schema in TABLES.items()}
@@ -28,10 +28,12 @@ class Benchmark:
     Attributes:
         profile: what was asked for.
         results: the tables.
+        version: format and tables as they were released, in words; empty for one from the store.
     """
 
     profile: Profile
     results: Results
+    version: str = ""
 
 
 def release(plantings: Plantings, folder: Path | str) -> Path:
@@ -49,7 +51,6 @@ def release(plantings: Plantings, folder: Path | str) -> Path:
         made_by = f"a profile that was run: memloc benchmark --profile {plantings.profile.name}"
         raise MemlocError("planted cells in the store", "none", made_by)
     manifest: dict[str, Any] = {
-        "format": FORMAT,
         "kind": KIND,
         "profile_name": plantings.profile.name,
         "profile": profile_content(plantings.profile),
@@ -61,16 +62,16 @@ def release(plantings: Plantings, folder: Path | str) -> Path:
 
 
 def read_benchmark(folder: Path | str) -> Benchmark:
-    """A released benchmark, after every byte was checked against its manifest.
+    """A released benchmark, after every byte was checked against its manifest; an older one is migrated in memory.
 
     Raises:
-        MemlocError: if a file is missing or altered, of another version, or the release is one of another run.
+        MemlocError: if a file is missing or altered, or it is of a version that cannot be read, or of another kind.
     """
-    folder = Path(folder)
-    manifest = read_manifest(folder / MANIFEST, "memloc benchmark --release FOLDER")
+    sealed = read_sealed(folder, "memloc benchmark --release FOLDER")
+    manifest = sealed.manifest
     if manifest.get("kind") != KIND:
         raise MemlocError("released run", str(folder), "one of a benchmark with planted memorisation")
-    frames: dict[str, pd.DataFrame] = read_tables(folder, manifest, FILES)
+    frames: dict[str, pd.DataFrame] = sealed.frames(FILES)
     told = {name: frames[f"{name}.parquet"] for name in TABLES}
     found = Results(**told, missing=manifest["missing"], keys=manifest["artefacts"])
-    return Benchmark(parse_profile(manifest["profile_name"], manifest["profile"]), found)
+    return Benchmark(parse_profile(manifest["profile_name"], manifest["profile"]), found, sealed.version)

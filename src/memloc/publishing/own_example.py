@@ -18,7 +18,7 @@ from memloc.config import config_key
 from memloc.errors import MemlocError
 from memloc.publishing import project_root
 from memloc.publishing.studies import RENEW, reads_released
-from memloc.released import FORMAT, MANIFEST, read_manifest, read_tables
+from memloc.sealed import read_sealed
 from memloc.store import Store
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def release_own_example(example: OwnExample, folder: Path) -> Path:
 
     refuse_other(folder, FILES)
     said = {name: getattr(example, name) for name in ("key", "told", "about", "files")}
-    put(folder, {"format": FORMAT, "kind": NAME, **said}, {"rows.parquet": example.rows}, FILES)
+    put(folder, {"kind": NAME, **said}, {"rows.parquet": example.rows}, FILES)
     return folder
 
 
@@ -96,10 +96,11 @@ def read_own_example(folder: Path) -> OwnExample:
     Raises:
         MemlocError: if there is none, it was altered, or it is one of other settings.
     """
-    manifest = read_manifest(folder / MANIFEST, RENEW)
+    sealed = read_sealed(folder, RENEW)
+    manifest = sealed.manifest
     if manifest.get("key") != (key := config_key(_config())):
         raise MemlocError(f"key of {folder}", manifest.get("key"), f"{key}: {RENEW}")
-    rows = read_tables(folder, manifest, FILES)["rows.parquet"]
+    rows = sealed.frames(FILES)["rows.parquet"]
     return OwnExample(key, manifest["told"], manifest["about"], rows, manifest["files"])
 
 

@@ -6,7 +6,6 @@ cells; what was computed once is shown once.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,7 +25,7 @@ from memloc.publishing import project_root
 from memloc.publishing.atlas import page_name
 from memloc.publishing.reading import CELL, Place, ReleasedStudy, open_release, read_swapping, read_training
 from memloc.publishing.reading_techniques import WEIGHING, Told, read_told
-from memloc.released import MANIFEST
+from memloc.sealed import MANIFEST, read_manifest
 
 FIRST = ("small", "techniques", "maps", "control")  # runs that are known, in this order; others follow by name
 
@@ -152,7 +151,7 @@ def run_names(results: Path | None = None) -> list[str]:
     """
     folder = results or project_root() / "results"
     manifests = {
-        path.parent.name: json.loads(path.read_bytes())
+        path.parent.name: read_manifest(path.parent)
         for path in folder.glob(f"*/{MANIFEST}")
         if not is_variant(path.parent.name)
     }

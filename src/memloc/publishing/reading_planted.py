@@ -27,7 +27,7 @@ from memloc.profiles import Profile
 from memloc.profiles.planting import ACQUIRED, BLIND, ORACLE
 from memloc.publishing import project_root
 from memloc.publishing.studies import AnyRun, reads_released
-from memloc.released import MANIFEST
+from memloc.sealed import MANIFEST
 
 if TYPE_CHECKING:
     from memloc.planted.experiment import Plantings

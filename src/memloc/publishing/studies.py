@@ -13,7 +13,8 @@ from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles import Profile
 from memloc.profiles.loading import GENERATED
-from memloc.released import MANIFEST, Release
+from memloc.released import Release
+from memloc.sealed import MANIFEST
 
 RELEASED = "MEMLOC_RELEASED"  # set: chapters show released tables, and train and measure nothing
 FINISHED = "MEMLOC_FINISHED"  # set: chapters leave out cells that are not finished
