@@ -15,7 +15,7 @@ from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId
 from memloc.profiles import Profile
 from memloc.profiles.loading import profile_content
-from memloc.released import FILES, FORMAT
+from memloc.released import FILES
 from memloc.releasing import put
 from memloc.windows import windows
 
@@ -45,7 +45,6 @@ def write_release(folder: Path, run: Profile, held: Held, events: Events, not_le
         memorised, learnt = bool(held(cell.task, cell.model)), cell.task not in not_learnt
         frames["traces.parquet"].append(_traces(memorised, learnt).assign(**whose))
     manifest = {
-        "format": FORMAT,
         "profile_name": run.name,
         "profile": profile_content(run),
         "cells": [_entry(cell, run.techniques) for cell in cells],

@@ -24,7 +24,7 @@ from memloc.publishing.figures_centroids import events_of
 from memloc.publishing.reading import CELL, ByPlace, Place, ReleasedStudy, Swapping, open_release, read_swapping
 from memloc.publishing.reading_techniques import asked_for, read_told
 from memloc.publishing.tabulate_depth import depth
-from memloc.released import MANIFEST
+from memloc.sealed import MANIFEST
 
 DRAW = "data.seed"  # the setting that draws the data anew
 BASE = ""  # the variant that changes nothing
