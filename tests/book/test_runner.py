@@ -61,6 +61,9 @@ def test_executes_once_then_only_what_changed(sources: Sources) -> None:
     run(folder, names=["01_a"])
     assert (out / "01_a.ipynb").read_text() == text, "the same inputs give the same notebook, byte for byte"
     assert "02_b" in (out / "status.md").read_text(), "a run of one chapter keeps the others on the status page"
+    assert "{doc}`02_b`" not in (out / "status.md").read_text(), (
+        "a link to a page that is not in the book stops its build"
+    )
     assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == []
 
 

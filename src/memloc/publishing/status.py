@@ -6,11 +6,15 @@ MyST-NB has a directive for this, but it is empty when something else executes t
 from __future__ import annotations
 
 import functools
+import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from memloc.config import book_above
 from memloc.publishing.chapters import CHAPTERS, read_record, write_text_whole
 from memloc.publishing.studies import reads_released
 
@@ -67,12 +71,12 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.1f} h"
 
 
-def _row(name: str, record: Mapping[str, Any] | None) -> str:
+def _row(name: str, record: Mapping[str, Any] | None, linked: bool) -> str:
     if record is None:
         return f"| {_code(Path(name).name)} | not run | | | | |"
     given = {key: value for key, value in record["parameters"].items() if key != "profile"}
     cells = [
-        f"{{doc}}`{name}`",
+        f"{{doc}}`{name}`" if linked else _code(Path(name).name),
         _code(record["profile"] or ""),
         ", ".join(_code(f"{key}={value}") for key, value in sorted(given.items())) or "defaults",
         _cell(record["device"]),
@@ -98,15 +102,18 @@ def _made_with(records: list[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def render(records: Mapping[str, Mapping[str, Any] | None], left_out: Iterable[str] = ()) -> str:
+def render(
+    records: Mapping[str, Mapping[str, Any] | None], left_out: Iterable[str] = (), unlinked: Collection[str] = ()
+) -> str:
     """The page in MyST Markdown; a chapter without a record is listed as not run.
 
     Args:
         records: of the chapters by name.
         left_out: cells that are missing in all of them.
+        unlinked: chapters that are no part of the book yet.
     """
     table = ["| chapter | profile | parameters | device | duration | executed |", "|---|---|---|---|---|---|"]
-    table += [_row(name, record) for name, record in records.items()]
+    table += [_row(name, record, name not in unlinked) for name, record in records.items()]
     found = [record for record in records.values() if record]
     made = f"\n## Versions\n\n{_made_with(found)}\n" if found else ""
     cells = "\n".join(f"- {_cell(cell)}" for cell in left_out)
@@ -124,8 +131,21 @@ def write_status(out: Path, names: Iterable[str] | None = None, left_out: Iterab
         names: pages to list, in reading order, as seen from ``out``; default the chapters that have a record.
         left_out: as in `render`.
     """
-    listed = sorted(path.name.removesuffix(".run.json") for path in out.glob("*.run.json")) if names is None else names
-    text, page = render({name: read_record(out, name) for name in listed}, left_out), out / "status.md"
+    found = sorted(path.name.removesuffix(".run.json") for path in out.glob("*.run.json"))
+    listed = found if names is None else list(names)
+    text = render({name: read_record(out, name) for name in listed}, left_out, _not_in_book(out, listed))
+    page = out / "status.md"
     if not page.exists() or page.read_text(encoding="utf-8") != text:
         write_text_whole(page, text)
     return page
+
+
+def _not_in_book(out: Path, names: Iterable[str]) -> set[str]:
+    """Those of the pages that the table of contents does not name: a link to one would stop the build."""
+    from memloc.publishing.build import pages
+
+    root = book_above(out.resolve())
+    if root is None:
+        return set()
+    named = {root / page for page in pages(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))}
+    return {name for name in names if Path(os.path.normpath(out.resolve() / name)) not in named}

@@ -178,9 +178,10 @@ def two_sizes() -> tuple[pd.DataFrame, dict[str, str]]:
     return pd.DataFrame(rows), numbers
 
 
-# depths of two made-up combinations of task and model in three draws of the data
+# depths of two made-up combinations of task and model in three draws of the data, and, on the data of the first draw,
+# with another learning rate
 DRAWS: Mapping[str, tuple[float, ...]] = {"first task": (0.40, 0.44, 0.42), "second task": (0.60, 0.52, 0.56)}
-OTHER_RATE = {"first task": 0.50, "second task": 0.38}  # the same with another learning rate, on the data of the first draw
+OTHER_RATE = {"first task": 0.50, "second task": 0.38}
 
 
 def three_draws() -> tuple[pd.DataFrame, dict[str, str]]:
