@@ -143,6 +143,9 @@ def test_sentences_say_what_was_planted(varied: Sensitivity) -> None:
     start = "Of 2 changes by other settings, 2 are larger than that: wrong labels 30 % (gen-cue"
     assert told["changes"].startswith(start)
     assert "about 0.1" in told["changes"]
+    assert varied.spread
+    assert (told["limit"], told["beyond"]) == (f"{varied.spread.limit:.2f}", "2 of 2")
+    assert float(told["times"]) > 0
     assert "3 of 3 variants" in told["state"]
     assert told["memorised"].endswith("in 8 of 8 combinations of variant, task and model. Not memorised: none.")
 
@@ -241,7 +244,8 @@ def test_a_book_without_the_run_says_so(book: Path, made: Path) -> None:
     assert open_sensitivity() is None
     told = tabulate.sensitivity_facts(None)
     assert told["state"] == tabulate.ABSENT
-    assert set(told) == {"state", "draws", "interval", "changes", "memorised"}
+    assert told["draws"] == tabulate.NOTHING
+    assert told["limit"] == tabulate.UNKNOWN
     real.show_figure(None, figures.changes, "fig-a", "caption")
     assert tabulate.window_facts(None)["windows"].startswith("No released run holds retraining")
 
@@ -306,7 +310,18 @@ def test_the_table_of_windows_has_both_techniques(tmp_path: Path) -> None:
     found = read_release(release(experiment, tmp_path / NAME))
     traces = found.tables["traces.parquet"]
     traces.loc[traces["group"] == "noisy", "value"] = 1.0
-    table = tabulate.window_table(read_swapping(ReleasedStudy(found, "tests"), "retraining"))
-    assert set(table["technique"]) == {"swapping", "retraining"}
-    assert (table.loc[table["windows"] == USUAL, "change of depth"] == tabulate.DASH).all()
-    assert isinstance(table, pd.DataFrame)
+    released = read_swapping(ReleasedStudy(found, "tests"), "retraining")
+    table = tabulate.window_table(released)
+    assert list(table["technique"]) == ["swapping", "retraining"]
+    assert f"{SINGLE}: depth (M-CoG)" in table
+    # of two layers the lengths 1 and 2 are all that there are
+    assert list(tabulate.range_table(released)["windows"]) == [USUAL, ONCE, SINGLE]
+    assert tabulate.window_facts(released)["windows"].startswith("Numbers of the run tests. Generated tasks")
+
+
+def test_chosen_lengths_say_what_a_run_of_these_alone_would_say() -> None:
+    order = windows(4)
+    accuracy = np.linspace(0, 0.9, len(order))
+    few = [n for n, (_, length) in enumerate(order) if length in (1, 4)]
+    alone = choices(accuracy[few], [order[n] for n in few])
+    assert choices(accuracy, order, [1, 4])["lengths 1, 4"] == alone[USUAL] != choices(accuracy, order)[USUAL]

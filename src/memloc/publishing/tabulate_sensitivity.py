@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.choices import USUAL, Choice
+from memloc.analysis.choices import SINGLE, USUAL, Choice, chosen_lengths
 from memloc.analysis.status import MEMORISED
+from memloc.models.catalogue import get_model
 from memloc.publishing.facts import NONE, where
 from memloc.publishing.figures import listed, model_title
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading import Place, Swapping, read_swapping
 from memloc.publishing.reading_sensitivity import DRAW, Run, Sensitivity, window_choices
 from memloc.publishing.tabulate_techniques import DASH, number, start
 
-ABSENT = "The profile `sensitivity` and its variants have not been released in this copy of the book, so what would "
+ABSENT = "The profile sensitivity and its variants have not been released in this copy of the book, so what would "
 ABSENT += "come from them is empty."
+UNKNOWN, NOTHING = "not known", "Nothing is known of that yet."
 LEVEL = 20  # one of so many pairs of draws lies further apart than the limit
 
 
@@ -28,34 +29,33 @@ def variant_table(found: Sensitivity) -> pd.DataFrame:
     rows = []
     for place in found.all_places:
         for name, run in found.runs.items():
-            row = _where(run, place) | {"change of depth": DASH, "more than draws?": DASH, "crossing": DASH}
+            row = {"task": place[0], "model": model_title(place[1]), "variant": run.title, "status": "no run"}
             change, beyond = changes.get((name, *place), (np.nan, False))
+            row |= {"change of depth": DASH, "more than draws?": DASH}
             if np.isfinite(change):
-                row["change of depth"] = f"{change:+.2f}"
+                row["change of depth"] = f"{round(change, 2) + 0.0:+.2f}"  # without a minus of nothing
                 if found.spread:
                     row["more than draws?"] = "yes" if beyond else "no"
-            if np.isfinite(run.crossing.get(place, np.nan)):
-                row["crossing"] = number(run.crossing[place], 1)
-            rows.append(row)
+            rows.append(row | (_where(run, place) if place in run.swapping.all_places else {}))
     return pd.DataFrame(rows).fillna("")
 
 
 def _where(run: Run, place: Place) -> dict[str, Any]:
     """Where one run memorises a place."""
-    row: dict[str, Any] = {"task": place[0], "model": model_title(place[1]), "variant": run.title}
-    if place not in run.swapping.all_places:
-        return row | {"status": "no run"}
-    row |= start(run.swapping, place) | {"wrong labels given back": number(_given_back(run, place))}
-    counts = run.counts(place)
-    row |= {"training rows": str(counts["train"]), "of them wrong": str(counts["noisy"])}
+    counts, row = run.counts(place), {"status": start(run.swapping, place)["status"]}
     if place in run.swapping.places:
         here = run.swapping.places[place]
         row |= {
             "M-CoG [95 %]": str(here.mcog),
-            "attainable": f"{here.bounds[0]:.2f} to {here.bounds[1]:.2f}",
             "depth, 0 to 1": str(run.depth(place)),
+            "attainable": f"{here.bounds[0]:.2f} to {here.bounds[1]:.2f}",
         }
-    return row
+    return row | {
+        "wrong labels given back": number(_given_back(run, place)),
+        "training rows": str(counts["train"]),
+        "of them wrong": str(counts["noisy"]),
+        "crossing": number(run.crossing.get(place, np.nan), 1),
+    }
 
 
 def _given_back(run: Run, place: Place) -> float:
@@ -84,53 +84,93 @@ def draw_table(found: Sensitivity) -> pd.DataFrame:
 
 
 def window_table(retraining: Swapping) -> pd.DataFrame:
-    """M-CoG of swapping and of retraining in one run, by different ways of weighing windows."""
+    """Depth of every place by swapping and by retraining in one run, a column a way of weighing windows."""
     rows = []
     for place, by_technique in _choices(retraining).items():
-        for technique, choices in by_technique.items():
-            usual = choices[USUAL].depth
-            for name, choice in choices.items():
-                row = {"task": place[0], "model": model_title(place[1]), "technique": technique, "windows": name}
-                row |= {"M-CoG": number(choice.mcog), "attainable": f"{choice.bounds[0]:.2f} to {choice.bounds[1]:.2f}"}
-                change = choice.depth - usual
-                told = f"{change:+.2f}" if np.isfinite(change) and name != USUAL else DASH
-                rows.append(row | {"depth, 0 to 1": number(choice.depth), "change of depth": told})
-    return pd.DataFrame(rows)
+        for technique, found in by_technique.items():
+            row = {"task": place[0], "model": model_title(place[1]), "technique": technique}
+            told = {name: f"{number(one.depth)} ({number(one.mcog)})" for name, one in found.items()}
+            rows.append(row | {f"{name}: depth (M-CoG)": words for name, words in told.items()})
+    return pd.DataFrame(rows).fillna("")
+
+
+def range_table(retraining: Swapping) -> pd.DataFrame:
+    """The attainable range of an M-CoG by every way of weighing windows."""
+    ranges: dict[str, dict[str, str]] = {}
+    for (_, model), by_technique in _choices(retraining).items():
+        column = f"attainable with {get_model(model).layers} layers"
+        for name, choice in (pair for found in by_technique.values() for pair in found.items()):
+            ranges.setdefault(name, {})[column] = f"{choice.bounds[0]:.2f} to {choice.bounds[1]:.2f}"
+    return pd.DataFrame([{"windows": name, **columns} for name, columns in ranges.items()]).fillna("")
 
 
 def _choices(retraining: Swapping) -> dict[Place, dict[str, dict[str, Choice]]]:
-    """By place and technique; swapping also with the lengths that the run chose to retrain."""
-    study = retraining.study
-    lengths = study.profile.techniques["retraining"].get("lengths") or []
-    swapping = window_choices(read_swapping(study, status=retraining.status), lengths)
-    retrained = window_choices(retraining)
-    return {place: {"swapping": swapping[place], "retraining": retrained[place]} for place in retrained}
+    """By place, technique and way. Swapping has all windows, and is also asked with the lengths that were retrained."""
+    lengths = retraining.study.profile.techniques["retraining"].get("lengths") or []
+    swapping = window_choices(read_swapping(retraining.study, status=retraining.status), lengths)
+    found: dict[Place, dict[str, dict[str, Choice]]] = {}
+    for place, choices in window_choices(retraining).items():
+        own = retraining.places[place].lengths
+        usual = USUAL if len(own) == get_model(place[1]).layers else chosen_lengths(own)
+        told = {usual: choices[USUAL], **{name: choices[name] for name in (SINGLE,) if name in choices}}
+        found[place] = {"swapping": swapping[place], "retraining": told}
+    return found
 
 
 def window_facts(retraining: Swapping | None) -> dict[str, str]:
     """How much of a depth is the choice of windows."""
     if retraining is None or not retraining.places:
         return {"windows": "No released run holds retraining yet, so this section is empty."}
-    moved = {}
-    for place, by_technique in _choices(retraining).items():
-        depths = [choice.depth for choice in by_technique["swapping"].values() if np.isfinite(choice.depth)]
-        moved[place] = float(np.ptp(depths))
-    most = max(moved, key=lambda place: moved[place])
-    words = f"Numbers of `{retraining.study.profile.name}`. {retraining.study.origin} The depth by swapping moves by "
-    return {"windows": f"{words}{span(list(moved.values()))} with the choice of windows, most for {where(most)}."}
+    moved: dict[str, list[float]] = {}
+    for by_technique in _choices(retraining).values():
+        found = by_technique["swapping"]
+        for name in found:
+            moved.setdefault(name, []).append(abs(found[name].depth - found[USUAL].depth))
+    told = [f"{name}: {np.nanmax(of):.2f}" for name, of in moved.items() if name != USUAL and np.isfinite(of).any()]
+    words = (
+        f"Numbers of the run {retraining.study.profile.name}. {retraining.study.origin} The furthest that a depth by "
+    )
+    return {"windows": f"{words}swapping moves from what all lengths alike say, {'; '.join(told) or NONE}."}
 
 
 def sensitivity_facts(found: Sensitivity | None) -> dict[str, str]:
     """The sentences of the chapter, each true whatever there is."""
     if found is None:
-        return {"state": ABSENT, **dict.fromkeys(("draws", "interval", "changes", "memorised"), "Not known yet.")}
-    told = found.study.origin
-    words = f"{told} {len(found.variants)} of {len(found.variants) + len(found.missing)} variants are in it."
+        numbers = dict.fromkeys(("limit", "times", "beyond"), UNKNOWN)
+        return {"state": ABSENT, **dict.fromkeys(("draws", "interval", "changes", "memorised"), NOTHING), **numbers}
+    profile = found.study.profile
+    words = f"{found.study.origin} {listed([model_title(model) for model in profile.models])}, {profile.rows_told} "
+    words += f"training rows unless a variant says otherwise. {len(found.variants)} of "
+    words += f"{len(found.variants) + len(found.missing)} variants are in it."
     words += f" Not released: {listed(found.missing)}." if found.missing else ""
-    return {"state": words, "draws": _draws(found), "interval": _interval(found)} | {
+    other = _others(found)
+    return {
+        "state": words,
+        "draws": _draws(found),
+        "interval": _interval(found),
         "changes": _changes(found),
         "memorised": _memorised(found),
+        "limit": f"{found.spread.limit:.2f}" if found.spread else UNKNOWN,
+        "times": f"{_times(found):.1f}" if np.isfinite(_times(found)) else UNKNOWN,
+        "beyond": f"{int(other['beyond'].sum())} of {len(other)}" if found.spread else UNKNOWN,
     }
+
+
+def _others(found: Sensitivity) -> pd.DataFrame:
+    """Changes by other settings than the data seed, of the places that count."""
+    return found.changes[(found.changes["setting"] != DRAW) & found.changes["change"].notna()]
+
+
+def _expected(found: Sensitivity) -> float:
+    """Standard error over noisy examples, of the places with two draws or more."""
+    several = [found.sampling(place) for place in found.counted if len(found.drawn(place)) > 1]
+    return float(np.sqrt(np.mean(np.square(several)))) if several else np.nan
+
+
+def _times(found: Sensitivity) -> float:
+    """How many times as far draws lie apart as intervals over noisy examples would expect."""
+    expected = _expected(found)
+    return found.spread.deviation / expected if found.spread and expected > 0 else np.nan
 
 
 def _draws(found: Sensitivity) -> str:
@@ -145,24 +185,20 @@ def _draws(found: Sensitivity) -> str:
 
 
 def _interval(found: Sensitivity) -> str:
-    several = [place for place in found.counted if len(found.drawn(place)) > 1]
-    expected = float(np.sqrt(np.mean([found.sampling(place) ** 2 for place in several]))) if several else np.nan
-    if not found.spread or not expected > 0:
+    if not np.isfinite(_times(found)):
         return "Whether intervals over noisy examples are wide enough is not known."
     return (
-        f"Intervals over noisy examples have a standard error of {expected:.3f} in depth, so that draws differ "
-        f"{found.spread.deviation / expected:.1f} times as much as these intervals would expect."
+        f"Intervals over noisy examples have a standard error of {_expected(found):.3f} in depth, so that draws differ "
+        f"{_times(found):.1f} times as much as these intervals would expect."
     )
 
 
 def _changes(found: Sensitivity) -> str:
-    other = found.changes[(found.changes["setting"] != DRAW) & found.changes["change"].notna()]
+    other = _others(found)
     if not found.spread or other.empty:
         return "What differs by more than draws of the data do is not known."
-    beyond = other[other["beyond"]]
-    names = [
-        f"{found.runs[row['variant']].title} ({where((row['task'], row['model']))})" for _, row in beyond.iterrows()
-    ]
+    beyond = other.loc[other["beyond"], ["variant", "task", "model"]].to_numpy().tolist()
+    names = [f"{found.runs[name].title} ({where((task, model))})" for name, task, model in beyond]
     return (
         f"Of {len(other)} changes by other settings, {len(beyond)} are larger than that: {listed(names) or NONE}. By "
         f"chance alone one would expect about {len(other) / LEVEL:.1f}."
