@@ -125,6 +125,15 @@ def relative_depth(mcog: np.ndarray | float, bounds: tuple[float, float]) -> np.
     return (np.asarray(mcog) - bounds[0]) / (width if width > 0 else np.nan)
 
 
+def layer_share(mcog: np.ndarray | float, num_layers: int) -> np.ndarray:
+    """The share of the layers that lies below an M-CoG; layer l of L covers from (l - 1) / L to l / L.
+
+    Memory spread in one way over the same share of a deeper model has nearly the same one, and not the same relative
+    depth: that begins at the middle of the first layer, which is a smaller part of a deeper model.
+    """
+    return (np.asarray(mcog) - 0.5) / num_layers
+
+
 def window_accuracy(rows: pd.DataFrame, group: str = "noisy") -> tuple[list[Window], np.ndarray]:
     """Windows and their accuracies [W] from the tidy rows of one cell.
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 
+from memloc.analysis.correlation import percentiles, task_draws
+from memloc.analysis.intervals import Interval
 from memloc.analysis.relation import ALL, Related, related
 
 COLUMNS = list(Related._fields)
@@ -47,3 +50,13 @@ def between_columns(grid: pd.DataFrame, resamples: int = 1000, seed: int = 0) ->
         for first, second in combinations(grid.columns, 2)
     ]
     return pd.DataFrame(made, columns=["first", "second", *COLUMNS])
+
+
+def mean_over_tasks(values: pd.Series, resamples: int = 1000, seed: int = 0) -> Interval:
+    """Mean of one number a task with its 95 % interval over tasks, which two tasks are too few for."""
+    known = values.dropna().sort_index()
+    ends = float("nan"), float("nan")
+    if len(known) > 2:
+        draws = task_draws(np.asarray(known.index, str), resamples, np.random.default_rng(seed))
+        ends = percentiles(draws @ known.to_numpy(float) / len(known))
+    return Interval(*(np.array(number) for number in (known.mean() if len(known) else float("nan"), *ends)))

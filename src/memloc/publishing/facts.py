@@ -138,7 +138,14 @@ def _spread(swapping: Swapping) -> str:
         return "this cannot be told here, because it takes two models and two tasks that count for each of them"
     found = [[swapping.places[t, m] for m in models] for t in tasks]
     depth = np.array([[float(relative_depth(p.mcog.value, p.bounds)) for p in row] for row in found])
-    return (
-        f"tasks differ by {np.ptp(depth.mean(axis=1)):.2f} (models averaged) and models by "
-        f"{np.ptp(depth.mean(axis=0)):.2f} (tasks averaged), over the {len(tasks)} tasks that count for every model"
-    )
+    return f"{spread_words(depth)}, over the {len(tasks)} tasks that count for every model"
+
+
+def spread_words(depth: np.ndarray) -> str:
+    """How far tasks differ and how far models do, in words.
+
+    Args:
+        depth: along the attainable range, float64 [T, M].
+    """
+    tasks, models = np.ptp(depth.mean(axis=1)), np.ptp(depth.mean(axis=0))
+    return f"tasks differ by {tasks:.2f} (models averaged) and models by {models:.2f} (tasks averaged)"

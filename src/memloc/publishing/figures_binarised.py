@@ -75,7 +75,7 @@ def _both(panel: Axes, found: Binarised, technique: str, model: str, tasks: list
             depth(found.beside.centres[place][technique], found.places[place][technique].bounds) for place in places
         )
         counted = all(place in found.counted for place in places)
-        wide = {"xerr": _arms(across), "yerr": _arms(up), "elinewidth": 0.9}
+        wide: dict[str, Any] = {"xerr": _arms(across), "yerr": _arms(up), "elinewidth": 0.9}
         panel.errorbar([float(across.value)], [float(up.value)], **wide, **task_look(number, counted))
         empty = False
     if empty:

@@ -176,9 +176,19 @@ def _scatter(panel: Axes, here: pd.DataFrame, x: str, y: str, told: Told, model:
         counted = any((task, model) in told.counted for task in point["task"])
         face = PALETTE[0] if counted else "none"
         panel.plot([across], [up], "o", color=PALETTE[0], markerfacecolor=face, markersize=5)
-        side: dict[str, Any] = {"ha": "left"} if across < (last + 1) / 2 else {"ha": "right"}
+        side = _side(across, here.loc[(here[y] - up).abs() < 0.5, x], last)
         text = "\n".join(point["task"])
-        shift = 0.025 * (last + 2) * (1 if side["ha"] == "left" else -1)
-        panel.text(across + 1.5 * shift, up, text, va="center", fontsize=SMALL - 2, color=INK, **side)
+        alignment: Any = "left" if side > 0 else "right"
+        panel.text(
+            across + side * 0.0375 * (last + 2), up, text, va="center", fontsize=SMALL - 2, color=INK, ha=alignment
+        )
     if here.empty:
         note(panel, "no events")
+
+
+def _side(across: float, row: pd.Series, last: int) -> int:
+    """To which side of a point its words go: where there is more room, but not over the next point of its row."""
+    side = 1 if across < (last + 1) / 2 else -1
+    reach = 0.4 * (last + 2)
+    near = {way: ((row - across) * way).between(0.05, reach).any() for way in (1, -1)}
+    return -side if near[side] and not near[-side] else side

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.correlation import percentiles, task_draws
 from memloc.analysis.intervals import Interval
-from memloc.analysis.orders import same_order
+from memloc.analysis.orders import mean_over_tasks, same_order
 from memloc.analysis.weights import LayerWeights
 from memloc.data.catalogue import get_task
 from memloc.errors import MemlocError
@@ -88,10 +87,10 @@ class Binarised(ByPlace):
         """Do tasks keep their order with two classes? By measure, over all models and in each (``analysis.orders``)."""
         made = []
         for (technique, metric), part in self.values.groupby(["technique", "metric"], sort=False):
-            grids = [part.pivot(index="task", columns="model", values=f"{form}_along") for form in FORMS]
-            own = [model for model in self.models if model in grids[0]]
-            found = same_order(*(grid[own] for grid in grids), resamples=self.study.profile.resamples)
-            made.append(found.assign(technique=technique, metric=metric))
+            many, two = (part.pivot(index="task", columns="model", values=f"{form}_along") for form in FORMS)
+            own = [model for model in self.models if model in many]
+            found = same_order(many[own], two[own], self.study.profile.resamples)
+            made.append(found.assign(technique=str(technique), metric=str(metric)))
         return pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=["technique", "metric", "model"])
 
     def difference(self, technique: str, metric: str = CENTRE, absolute: bool = False) -> Interval:
@@ -99,12 +98,7 @@ class Binarised(ByPlace):
         part = self.values[(self.values["technique"] == technique) & (self.values["metric"] == metric)]
         change = part["two"] - part["multi"]
         means = (change.abs() if absolute else change).groupby(part["task"]).mean()
-        if len(means) < 2:
-            value = float(means.iloc[0]) if len(means) else float("nan")
-            return Interval(*(np.array(number) for number in (value, np.nan, np.nan)))
-        draws = task_draws(np.asarray(means.index, str), self.study.profile.resamples, np.random.default_rng(0))
-        ends = percentiles(draws @ means.to_numpy() / len(means))
-        return Interval(*(np.array(number) for number in (means.mean(), *ends)))
+        return mean_over_tasks(means, self.study.profile.resamples)
 
 
 def _events(centroids: Told | None) -> dict[Place, dict[Any, Any]]:

@@ -24,8 +24,10 @@ from memloc.publishing.tabulate_techniques import DASH, number
 CLAIM = "C15"
 STUDY = {"rho": "mcog, spearman with multi-class", "difference": "mean difference of mcog"}
 STUDY |= {"distance": "mean absolute difference of mcog"}
-ABOUT_RUN = ("pairs", "models", "both", "places", "verdict", "reason", "rho", "difference", "distance", "within-lowest")
-ABOUT_RUN += ("within-highest", *EVENTS["centroids"])
+ABOUT_RUN = (
+    *("pairs", "models", "verdict", "reason", "rho", "difference", "distance"),
+    *("within-lowest", "within-highest", *EVENTS["centroids"]),
+)
 
 
 def pair_table(found: Binarised) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from memloc.analysis.draws import spread
 from memloc.analysis.layers import (
     attainable_range,
     centre_of_gravity,
+    layer_share,
     layer_weight,
     memorisation_error,
     relative_depth,
@@ -157,24 +158,34 @@ def two_orders() -> tuple[pd.DataFrame, dict[str, str]]:
     return shown, words | {"rho": f"{found:.1f}", "p": f"{close / len(orders):.2f}"}
 
 
-SIZES: Mapping[int, float] = {6: 3.9, 12: 7.8}  # layers of two made-up models, and their M-CoG on one task
+DEPTHS = (2, 4, 6, 12, 24)
 
 
-def two_sizes() -> tuple[pd.DataFrame, dict[str, str]]:
-    """Which of two made-up models of different depth memorises deeper, by three readings of its M-CoG.
+def held_by_half(layers: int) -> tuple[float, tuple[float, float]]:
+    """M-CoG and its attainable range where each wrong label is in one layer, evenly over the first half of them."""
+    order = windows(layers)
+    held = range(1, layers // 2 + 1)
+    accuracy = np.array([1 - np.mean([start <= at < start + length for at in held]) for start, length in order])
+    weight = layer_weight(memorisation_error(accuracy, order, layers))
+    return float(centre_of_gravity(weight)), attainable_range(order, layers)
+
+
+def first_half() -> tuple[pd.DataFrame, dict[str, str]]:
+    """One memory, evenly over the first half of the layers, in models of several depths.
 
     Returns:
-        A row a model; and the numbers of the text.
+        A row a model: M-CoG, the share of the layers below it, its depth; and the numbers of the text.
     """
-    rows, numbers = [], {}
-    for layers, mcog in SIZES.items():
-        bounds = attainable_range(windows(layers), layers)
-        depth = float(relative_depth(mcog, bounds))
-        told = {"mcog": f"{mcog:.1f}", "share": f"{mcog / layers:.2f}", "depth": f"{depth:.2f}"}
+    rows: list[dict[str, object]] = []
+    numbers: dict[str, str] = {}
+    for layers in DEPTHS:
+        mcog, bounds = held_by_half(layers)
+        share, depth = float(layer_share(mcog, layers)), float(relative_depth(mcog, bounds))
+        told = {"mcog": f"{mcog:.2f}", "share": f"{share:.3f}", "depth": f"{depth:.2f}"}
         numbers |= {f"{name}-{layers}": value for name, value in told.items()}
-        numbers |= {f"low-{layers}": f"{bounds[0]:.2f}", f"high-{layers}": f"{bounds[1]:.2f}"}
-        head = {"layers": layers, "M-CoG": told["mcog"], "M-CoG / L": told["share"]}
-        rows.append({**head, "attainable": f"{bounds[0]:.2f} to {bounds[1]:.2f}", "depth": told["depth"]})
+        attainable = f"{bounds[0]:.2f} to {bounds[1]:.2f}"
+        row = {"layers": layers, "M-CoG": told["mcog"], "attainable": attainable}
+        rows.append({**row, "share of the layers below it": told["share"], "depth": told["depth"]})
     return pd.DataFrame(rows), numbers
 
 

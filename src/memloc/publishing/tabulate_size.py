@@ -1,0 +1,240 @@
+"""Tables and sentences of models of several sizes, of the study's larger model, and of what running it would take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from memloc.analysis.correlation import LEAST
+from memloc.analysis.intervals import Interval
+from memloc.analysis.layers import relative_depth
+from memloc.analysis.orders import between_columns, mean_over_tasks
+from memloc.analysis.study import told
+from memloc.models.catalogue import get_model
+from memloc.publishing.facts import NONE, spread_words
+from memloc.publishing.figures import listed, model_title
+from memloc.publishing.figures_techniques import span
+from memloc.publishing.reading import AnyStudy, rules
+from memloc.publishing.reading_scale import Calculated
+from memloc.publishing.reading_size import (
+    CENTRE,
+    LARGER,
+    LARGER_BATCH,
+    LARGER_SHAPE,
+    READINGS,
+    SAME_FAMILY,
+    SMALLER,
+    Sized,
+    study_centres,
+    study_events,
+)
+from memloc.publishing.tabulate_depth import depth_table
+from memloc.publishing.tabulate_scale import LARGER as SHAPES
+from memloc.publishing.tabulate_scale import larger_hours, machine_words
+from memloc.publishing.tabulate_techniques import DASH, centroid_table, number
+from memloc.publishing.worked import held_by_half
+from memloc.scale.machine import memory
+from memloc.scale.work import shape_of
+
+CLAIM = "C14"
+YEAR = 365 * 24
+LONGEST = 512  # tokens of the study's longest texts
+PRINTED = {CENTRE: "swapping mcog with opt-1.3b, spearman", "events": "centroid events with opt-1.3b, spearman"}
+
+
+def models_table(sized: Sized) -> pd.DataFrame:
+    """The models by size, which run each is from, and what its catalogue entry says; then the study's larger one."""
+    rows = []
+    for model in sized.models:
+        run = sized.run_of(model)
+        own = [place for place in sized.all_places if place[1] == model]
+        seeds = sized.swapping[run].study.profile.models[model].seeds
+        done = f"{sum(place in sized.places for place in own)} of {len(own)}"
+        rows.append({**_size(model), "run": run, "seeds": str(len(seeds)), "tasks memorised": done, **_about(model)})
+    return pd.DataFrame([*rows, {**_size(LARGER), "run": "not run here", **_about(LARGER)}]).fillna("")
+
+
+def _size(model: str) -> dict[str, str]:
+    spec = get_model(model)
+    weights = f"{shape_of(model).body / 1e6:,.1f} M"
+    return {"model": spec.title, "layers": str(spec.layers), "width": str(spec.hidden), "weights of layers": weights}
+
+
+def _about(model: str) -> dict[str, str]:
+    spec = get_model(model)
+    return {"architecture": spec.architecture.name, "what the catalogue says": spec.notes}
+
+
+def centre_table(sized: Sized) -> pd.DataFrame:
+    """Where each task and model memorises, as the chapter on swapping has it, with the share of layers below it."""
+    parts = [depth_table(part) for part in sized.swapping.values()]
+    if not parts:
+        return _nothing("no model of ours was run")
+    table, shares = pd.concat(parts).fillna(""), sized.centres(READINGS[0])
+    titles = {model_title(model): model for model in sized.models}
+    share = [shares.get(titles[row["model"]], pd.Series(dtype=float)).get(row["task"]) for _, row in table.iterrows()]
+    table.insert(3, "share of the layers below", [DASH if value is None else number(value, 3) for value in share])
+    places = {place: position for position, place in enumerate(sized.all_places)}
+    order = [places[row["task"], titles[row["model"]]] for _, row in table.iterrows()]
+    return table.iloc[np.argsort(order)].reset_index(drop=True)
+
+
+def order_table(sized: Sized) -> pd.DataFrame:
+    """Do every two models put the tasks in the same order? Pairs with too few common tasks are left out."""
+    rows = [
+        {
+            "measure": row["measure"],
+            "first": model_title(row["first"]),
+            "second": model_title(row["second"]),
+            "rho": number(row["value"]),
+            "95 % over tasks": f"[{number(row['low'])}, {number(row['high'])}]",
+            "p": f"{row['p_value']:.3f}",
+            "orders": int(row["arrangements"]),
+            "tasks": int(row["tasks"]),
+        }
+        for row in sized.orders.to_dict("records")
+        if np.isfinite(row["value"])
+    ]
+    return pd.DataFrame(rows) if rows else _nothing("no two models have three tasks")
+
+
+def deeper_table(sized: Sized) -> pd.DataFrame:
+    """Models with more layers less models with fewer, task by task: both readings; the study's OPT in the last row."""
+    pairs = [(a, b) for a, b in combinations(sized.models, 2) if get_model(a).layers < get_model(b).layers]
+    grids = {reading: sized.centres(reading) for reading in READINGS}
+    rows = [_deeper(grids, first, second) for first, second in pairs if {first, second} <= set(grids[READINGS[0]])]
+    study = {reading: study_centres(reading, (SAME_FAMILY, LARGER)) for reading in READINGS}
+    last = _deeper(study, SAME_FAMILY, LARGER)
+    return pd.DataFrame([*rows, last | {"models": "OPT 1.3B less OPT 125M, of the study"}])
+
+
+def _deeper(grids: dict[str, pd.DataFrame], first: str, second: str) -> dict[str, str]:
+    layers = [get_model(model).layers for model in (first, second)]
+    changes = {reading: (grid[second] - grid[first]).dropna() for reading, grid in grids.items()}
+    row = {"models": f"{model_title(second)} less {model_title(first)}", "layers": f"{layers[1]} less {layers[0]}"}
+    for reading, change in changes.items():
+        row[f"{reading}, mean [95 % over tasks]"] = _signed(mean_over_tasks(change))
+    ruler = [float(relative_depth(*held_by_half(of))) for of in layers]
+    row["depth, by the scale alone"] = f"{ruler[1] - ruler[0]:+.3f}"
+    change = changes[READINGS[0]]
+    return row | {"nearer to the last layer in": f"{int((change > 0).sum())} of {len(change)} tasks"}
+
+
+def _signed(change: Interval) -> str:
+    """A difference in words, to the thousandth: shares of layers move little."""
+    if not np.isfinite(change.value):
+        return DASH
+    return f"{change.value:+.3f}" + (f" [{change.low:+.3f}, {change.high:+.3f}]" if np.isfinite(change.low) else "")
+
+
+def event_table(sized: Sized) -> pd.DataFrame:
+    """Events of the centroid analysis, as its chapter has them, from every run that has it."""
+    parts = [centroid_table(part) for part in sized.centroids.values()]
+    return pd.concat(parts).fillna("").reset_index(drop=True) if parts else _nothing("no centroid analysis was run")
+
+
+def study_table() -> pd.DataFrame:
+    """The study's larger model against its smaller ones: correlations as printed, and from numbers read off figures."""
+    centres, rows = study_centres(READINGS[0]), []
+    for model in SMALLER:
+        ours = between_columns(centres[[model, LARGER]]).iloc[0]
+        printed = told(PRINTED[CENTRE]).values[model]
+        rows.append(_study_row(CENTRE, model_title(model), printed, ours))
+    for event, printed in told(PRINTED["events"]).values.items():
+        rows.append(_study_row(event, "mean of its four", printed, between_columns(study_events(event)).iloc[0]))
+    return pd.DataFrame(rows)
+
+
+def _study_row(measure: str, smaller: str, printed: float, ours: pd.Series) -> dict[str, str]:
+    return {
+        "measure": measure,
+        "OPT 1.3B with": smaller,
+        "rho, printed": number(printed),
+        "rho, from numbers read off figures": number(float(ours["value"])),
+        "95 % over tasks": f"[{number(ours['low'])}, {number(ours['high'])}]",
+        "tasks read": str(int(ours["tasks"])),
+    }
+
+
+def cost_hours(calculated: Calculated) -> dict[str, dict[str, list[float]]]:
+    """Hours of each kind of work on the larger model by machine: assumed GPUs, and the measured core; calculated."""
+    found = {f"GPU, {machine_words(machine)}": [machine] for machine in calculated.machines}
+    if calculated.core:
+        found["one core, at the measured speed"] = [calculated.core]
+    hours = {name: larger_hours(replace(calculated, machines=tuple(of))) for name, of in found.items()}
+    return {name: of[LARGER_SHAPE] for name, of in hours.items() if of}
+
+
+def cost_table(calculated: Calculated) -> pd.DataFrame:
+    """Hours of the larger model as the study ran it, by kind of work and machine."""
+    hours = cost_hours(calculated)
+    if not hours:
+        return _nothing("this copy of the book does not know the sizes of the study's tasks")
+    kinds = list(next(iter(hours.values())))
+    words = {"training": "training, two arms"}
+    rows = [{"work": words.get(k, k), **{name: f"{of[k][0]:,.1f} h" for name, of in hours.items()}} for k in kinds]
+    totals = {name: f"{sum(one for (one,) in of.values()):,.1f} h" for name, of in hours.items()}
+    return pd.DataFrame([*rows, {"work": "all", **totals}])
+
+
+def size_facts(sized: Sized, calculated: Calculated) -> dict[str, str]:
+    """Numbers of the sentences."""
+    depths = sized.centres(READINGS[1])
+    whole = depths.dropna()
+    enough = len(whole) > 1 and whole.shape[1] > 1
+    rho = sized.orders[sized.orders["measure"] == CENTRE]["value"].dropna() if len(sized.models) > 1 else pd.Series()
+    study = study_centres(READINGS[0], (SAME_FAMILY, LARGER))
+    return {
+        "state": _state(sized.studies),
+        "counted": f"{len(sized.counted)} of {len(sized.all_places)}",
+        "exploratory": listed([task for task in sized.tasks if task in rules().settings.exploratory_tasks]) or NONE,
+        "models": listed([model_title(model) for model in sized.models]) or NONE,
+        "tasks": str(len(sized.tasks)),
+        "spread": f"{spread_words(whole.to_numpy())}, over {len(whole)} tasks"
+        if enough
+        else "this cannot be told here",
+        "rho": span(list(rho)) if len(rho) else NONE,
+        "pairs": str(len(rho)),
+        "least-p": _least(sized.orders["tasks"] if len(sized.orders) else []),
+        "study-deeper": f"{int((study[LARGER] > study[SAME_FAMILY]).sum())} of {len(study)}",
+        "study-crossing": f"{told(PRINTED['events']).values['crossing']:.2f}",
+        "study-initiation": f"{told(PRINTED['events']).values['initiation']:.2f}",
+        "study-rho": span(list(told(PRINTED[CENTRE]).values.values())),
+        **_cost_facts(calculated),
+    }
+
+
+def _state(studies: Mapping[str, AnyStudy]) -> str:
+    """Which runs there are, in words."""
+    if not studies:
+        return "No released run with swapping is in this copy of the book yet."
+    origins = dict.fromkeys(study.origin for study in studies.values())
+    return f"From the released runs {listed(list(studies))}: {' '.join(origins)}"
+
+
+def _least(tasks: Iterable[int]) -> str:
+    """The smallest two-sided p value that so many tasks can have: two orders of all agree or disagree wholly."""
+    most = max((int(number) for number in tasks), default=0)
+    return f"{2 / math.factorial(most):.3f}" if most >= LEAST else NONE
+
+
+def _cost_facts(calculated: Calculated) -> dict[str, str]:
+    hours = [sum(one for (one,) in of.values()) for of in cost_hours(calculated).values()]
+    gpus, core = hours[: len(calculated.machines)], hours[len(calculated.machines) :]
+    needed = memory(SHAPES[LARGER_SHAPE], LARGER_BATCH, LONGEST)["training"]
+    return {
+        "gpu-hours": span(sorted(gpus), 0) if gpus else NONE,
+        "core-years": f"{core[0] / YEAR:.1f}" if core else NONE,
+        "memory": f"{needed / 1e9:.0f} GB",
+        "batch": str(LARGER_BATCH),
+        "longest": str(LONGEST),
+    }
+
+
+def _nothing(why: str) -> pd.DataFrame:
+    return pd.DataFrame({"nothing to show": [why]})
