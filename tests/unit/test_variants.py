@@ -17,6 +17,7 @@ from memloc.profiles.loading import FOLDER, parse_profile, profile_content
 from memloc.profiles.variants import is_variant, split_name
 from memloc.publishing.reading_atlas import run_names
 from memloc.released import read_release
+from memloc.releasing import put
 
 VARIANTS = {"noise-0.3": {"data": {"noise_rate": 0.3}}, "lr-1e-2": {"training": {"lr": 1e-2}}}
 
@@ -144,8 +145,7 @@ def test_the_profile_and_its_variants_are_run_and_released_by_one_command(
 
 def test_variants_are_no_evidence_beside_their_profile(tmp_path: Path) -> None:
     for name in ("small", "small@noise-0.3"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "manifest.json").write_text('{"profile": {"source": "files"}}')
+        put(tmp_path / name, {"profile": {"source": "files"}}, {}, {})
     assert run_names(tmp_path) == ["small"]
 
 
