@@ -27,7 +27,7 @@ from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
-facts.glue_all("tasks", facts.study_facts(study))
+facts.glue_all("tasks", facts.study_facts(study), study)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]

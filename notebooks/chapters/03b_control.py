@@ -26,7 +26,7 @@ from memloc.publishing.style import show, use_style
 
 use_style()
 known = real.open_control()
-facts.glue_all("known", real.run_facts(known, "control runs") | tabulate_control.control_facts(known))
+facts.glue_all("known", real.run_facts(known, "control runs") | tabulate_control.control_facts(known), known)
 Markdown(f"Numbers on this page: {real.run_facts(known, 'control runs')['real']}")
 
 # %% [markdown]
@@ -60,7 +60,7 @@ show(drawn.figure, "fig-known-arms", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
 table, numbers = tabulate_control.three_places()
-facts.glue_all("known-hand", numbers)
+facts.glue_all("known-hand", numbers, table)
 tabulate.show_table(table)
 
 # %% [markdown]

@@ -19,7 +19,7 @@ from memloc.publishing.style import show, use_style
 
 use_style()
 board = reading_planted.open_board()
-facts.glue_all("planted", facts_planted.benchmark_facts(board))
+facts.glue_all("planted", facts_planted.benchmark_facts(board), board)
 Markdown(f"Numbers on this page: {facts_planted.about(board)}")
 
 # %% [markdown]
@@ -74,7 +74,7 @@ show(drawn.figure, "fig-planted-fates", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
 table, numbers = tabulate_planted.four_places()
-facts.glue_all("planted-hand", numbers)
+facts.glue_all("planted-hand", numbers, table)
 tabulate.show_table(table)
 
 # %% [markdown]

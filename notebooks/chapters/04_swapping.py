@@ -21,13 +21,15 @@ from IPython.display import Markdown
 
 from memloc.publishing import facts, figures_swapping, real, tabulate, tabulate_claims, tabulate_swapping, worked
 from memloc.publishing.reading import open_study, read_swapping
+from memloc.publishing.sources import CLAIMS
 from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 swapping, released = read_swapping(study), real.open_swapping("small")
-facts.glue_all("swap", facts.study_facts(study) | facts.swapping_facts(swapping) | tabulate_claims.commits())
-facts.glue_all("swap", real.run_facts(released))
+facts.glue_all("swap", facts.study_facts(study) | facts.swapping_facts(swapping), swapping)
+facts.glue_all("swap", tabulate_claims.commits(), CLAIMS)
+facts.glue_all("swap", real.run_facts(released), released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -65,7 +67,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% tags=["hide-input"]
 windows, weights, numbers = worked.three_layers()
-facts.glue_all("hand", numbers)
+facts.glue_all("hand", numbers, windows, weights)
 tabulate.show_table(windows, weights)
 
 # %% [markdown]

@@ -27,7 +27,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 gradients, released = read_told(study, "gradients"), real.open_told("gradients")
-facts.glue_all("grad", facts.study_facts(study) | facts_techniques.gradient_facts(gradients))
+facts.glue_all("grad", facts.study_facts(study) | facts_techniques.gradient_facts(gradients), gradients)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -103,7 +103,7 @@ tabulate.show_table(tabulate_techniques.variant_table(gradients))
 # {glue:text}`grad-real`
 
 # %% tags=["hide-input"]
-facts.glue_all("grad", real.run_facts(released, "gradients"))
+facts.glue_all("grad", real.run_facts(released, "gradients"), released)
 caption = """Real tasks, pre-trained models: layer weights by gradients, mean over seeds, by three rules. Thin lines:
 the default rule for single seeds."""
 real.show_figure(released, figures_techniques.gradient_weights, "fig-gradients-real-weights", caption)

@@ -28,7 +28,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 probing, released = read_told(study, "probing"), real.open_told("probing")
-facts.glue_all("probe", facts.study_facts(study) | facts_techniques.probing_facts(probing))
+facts.glue_all("probe", facts.study_facts(study) | facts_techniques.probing_facts(probing), probing)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -111,7 +111,7 @@ show(drawn.figure, "fig-probing-events", caption, alt=drawn.alt)
 # {glue:text}`probe-real`
 
 # %% tags=["hide-input"]
-facts.glue_all("probe", real.run_facts(released, "probing"))
+facts.glue_all("probe", real.run_facts(released, "probing"), released)
 caption = """Real tasks, pre-trained models: F1 of telling noisy from clean by layer, its rises, and the means of rises
 in every probe seed. Stars: BERT in the original study, digitised from a published figure."""
 real.show_figure(released, figures_techniques.noise_beside_study, "fig-probing-real-noise", caption)

@@ -26,7 +26,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 beside, released = read_beside(study), real.open_beside()
-facts.glue_all("beside", facts.study_facts(study) | facts_techniques.beside_facts(beside))
+facts.glue_all("beside", facts.study_facts(study) | facts_techniques.beside_facts(beside), beside)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -99,7 +99,7 @@ tabulate.show_table(tabulate_beside.agreement_table(beside, "models"), tabulate_
 # {glue:text}`beside-real`
 
 # %% tags=["hide-input"]
-facts.glue_all("beside", real.beside_facts(released))
+facts.glue_all("beside", real.beside_facts(released), released)
 caption = """Real tasks, pre-trained models: layer weights of the techniques in the released run, each divided by its
 sum; mean over seeds. *No run*: not in the released results."""
 real.show_figure(released, figures_beside.scaled_weights, "fig-beside-real-weights", caption)

@@ -27,7 +27,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 centroids, released = read_told(study, "centroids"), real.open_told("centroids")
-facts.glue_all("centroid", facts.study_facts(study) | facts_techniques.centroid_facts(centroids))
+facts.glue_all("centroid", facts.study_facts(study) | facts_techniques.centroid_facts(centroids), centroids)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -104,7 +104,7 @@ show(drawn.figure, "fig-centroids-halves", caption, alt=drawn.alt)
 # {glue:text}`centroid-real`
 
 # %% tags=["hide-input"]
-facts.glue_all("centroid", real.run_facts(released, "the centroid analysis"))
+facts.glue_all("centroid", real.run_facts(released, "the centroid analysis"), released)
 caption = """Real tasks, pre-trained models: position between two class centroids by layer; lines are means, bands the
 middle 75 %, of noisy examples and of clean ones of both classes. Stars: noisy examples of BERT in the original study,
 digitised from a published figure; positions above 1 are off its axis."""

@@ -28,7 +28,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 mapped, released = read_maps(study), real.open_maps()
-facts.glue_all("maps", facts.study_facts(study) | tabulate_maps.map_facts(mapped))
+facts.glue_all("maps", facts.study_facts(study) | tabulate_maps.map_facts(mapped), mapped)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -59,7 +59,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% tags=["hide-input"]
 given, by_hand, numbers = worked.four_models()
-facts.glue_all("maps-hand", numbers)
+facts.glue_all("maps-hand", numbers, given, by_hand)
 tabulate.show_table(given, by_hand)
 
 # %% [markdown]
@@ -117,7 +117,7 @@ tabulate.show_table(tabulate_maps.relation_table(mapped))
 # {glue:text}`maps-real`
 
 # %% tags=["hide-input"]
-facts.glue_all("maps", real.run_facts(released, "memorisation maps"))
+facts.glue_all("maps", real.run_facts(released, "memorisation maps"), released)
 caption = """Real tasks, pre-trained models: mean probability of the given label by models that were trained on an
 example against models that were not."""
 real.show_figure(released, figures_maps.memorisation_maps, "fig-maps-real-map", caption)

@@ -16,12 +16,13 @@ from IPython.display import Markdown
 
 from memloc.publishing import facts, figures_binarised, real, tabulate, tabulate_binarised, tabulate_claims, worked
 from memloc.publishing.reading_binarised import open_binarised
+from memloc.publishing.sources import STUDY
 from memloc.publishing.style import use_style
 
 use_style()
 found = open_binarised(run)
 told = real.run_facts(found, "tasks beside their variants of two classes")
-facts.glue_all("binarised", tabulate_binarised.binarised_facts(found) | told)
+facts.glue_all("binarised", tabulate_binarised.binarised_facts(found) | told, found, STUDY)
 Markdown(told["real"])
 
 # %% [markdown]
@@ -49,7 +50,7 @@ Markdown(told["real"])
 
 # %% tags=["hide-input"]
 by_hand, numbers = worked.two_orders()
-facts.glue_all("binarised-hand", numbers)
+facts.glue_all("binarised-hand", numbers, by_hand)
 tabulate.show_table(by_hand)
 
 # %% [markdown]

@@ -20,7 +20,8 @@ from memloc.publishing.style import use_style
 
 use_style()
 found, retraining = open_sensitivity(run), real.open_retraining()
-facts.glue_all("sens", tabulate_sensitivity.sensitivity_facts(found) | tabulate_sensitivity.window_facts(retraining))
+facts.glue_all("sens", tabulate_sensitivity.sensitivity_facts(found), found)
+facts.glue_all("sens", tabulate_sensitivity.window_facts(retraining), retraining)
 Markdown(tabulate_sensitivity.sensitivity_facts(found)["state"])
 
 # %% [markdown]
@@ -52,7 +53,7 @@ Markdown(tabulate_sensitivity.sensitivity_facts(found)["state"])
 
 # %% tags=["hide-input"]
 by_hand, numbers = worked.three_draws()
-facts.glue_all("sens-hand", numbers)
+facts.glue_all("sens-hand", numbers, by_hand)
 tabulate.show_table(by_hand)
 
 # %% [markdown]

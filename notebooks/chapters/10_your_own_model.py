@@ -20,7 +20,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 example = own_example()
 found = example_rows(example)
-facts.glue_all("own", tabulate_own.own_facts(example, found))
+facts.glue_all("own", tabulate_own.own_facts(example, found), example)
 Markdown(f"The example: {tabulate_own.mark()}")
 
 # %% [markdown]

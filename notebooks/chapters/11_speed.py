@@ -19,7 +19,7 @@ from memloc.publishing.style import use_style
 
 use_style()
 measured = tabulate_speed.read_benchmarks()
-facts.glue_all("speed", tabulate_speed.speed_facts(measured))
+facts.glue_all("speed", tabulate_speed.speed_facts(measured), "results/benchmarks/benchmarks.parquet")
 Markdown(tabulate_speed.told(measured))
 
 # %% [markdown]

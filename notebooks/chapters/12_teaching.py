@@ -11,7 +11,7 @@ from IPython.display import Markdown
 
 from memloc.publishing import facts, tabulate, tabulate_classroom
 
-facts.glue_all("class", tabulate_classroom.assignment_facts())
+facts.glue_all("class", tabulate_classroom.assignment_facts(), tabulate_classroom.assignment_files())
 Markdown("Made from the assignments of this copy.")
 
 # %% [markdown]

@@ -14,10 +14,11 @@ profile = "mini"  # not used here: the ledger is of the released runs, not of th
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
 
-from memloc.publishing import facts, tabulate, tabulate_claims, tabulate_ledger
+from memloc.publishing import facts, sources, tabulate, tabulate_claims, tabulate_ledger
 
 ledger = tabulate_ledger.read_ledger()
-facts.glue_all("ledger", tabulate_ledger.ledger_facts(ledger) | tabulate_claims.commits())
+facts.glue_all("ledger", tabulate_ledger.ledger_facts(ledger), sources.CLAIMS, sources.STUDY, ledger)
+facts.glue_all("ledger", tabulate_claims.commits(), sources.CLAIMS)
 Markdown(tabulate_ledger.sources_sentence(ledger))
 
 # %% [markdown]

@@ -24,9 +24,10 @@ from memloc.publishing.style import show, use_style
 use_style()
 growth, steps = reading_scale.read_growth(), reading_scale.read_steps()
 calculated = reading_scale.calculate(tflops, call_ms)
-facts.glue_all("scale", facts_scale.growth_facts(growth) | facts_scale.steps_facts(steps))
-facts.glue_all("scale-flow", facts_scale.flow_facts())
-facts.glue_all("scale-run", facts_scale.run_facts(calculated))
+facts.glue_all("scale", facts_scale.growth_facts(growth), facts_scale.FILES["growth"])
+facts.glue_all("scale", facts_scale.steps_facts(steps), facts_scale.FILES["steps"])
+facts.glue_all("scale-flow", facts_scale.flow_facts(), facts_scale.FILES["flow"])
+facts.glue_all("scale-run", facts_scale.run_facts(calculated), facts_scale.FILES["run"])
 Markdown(facts_scale.about_growth(growth))
 
 # %% [markdown]

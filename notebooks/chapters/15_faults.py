@@ -15,7 +15,7 @@ from memloc.publishing.style import use_style
 
 use_style()
 tried, fed = tabulate_faults.read_survival(), tabulate_faults.read_hostile()
-facts.glue_all("faults", tabulate_faults.fault_facts(tried, fed))
+facts.glue_all("faults", tabulate_faults.fault_facts(tried, fed), tabulate_faults.FILES)
 Markdown(tabulate_faults.fault_facts(tried, fed)["told"])
 
 # %% [markdown]

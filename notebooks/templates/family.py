@@ -7,14 +7,14 @@
 family = "bert"  # whose page this is: bert, opt, gpt_neo or gpt_neox
 
 # %% tags=["hide-input", "remove-stderr"]
-from memloc.publishing import facts, figures_atlas, tabulate_atlas
+from memloc.publishing import facts, figures_atlas, sources, tabulate_atlas
 from memloc.publishing.reading_atlas import read_family
 from memloc.publishing.style import show, use_style
 from memloc.publishing.tabulate import show_table
 
 use_style()
 entry = read_family(family)
-facts.glue_all("this-page", tabulate_atlas.entry_facts(entry))
+facts.glue_all("this-page", tabulate_atlas.entry_facts(entry), entry, sources.STUDY)
 show_table(tabulate_atlas.family_card(family))
 
 # %% [markdown]

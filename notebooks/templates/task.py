@@ -9,14 +9,14 @@ source = None  # hub or files, where you have the data: shows the first examples
 unmask = False  # True: also texts that the catalogue warns of
 
 # %% tags=["hide-input", "remove-stderr"]
-from memloc.publishing import facts, figures_atlas, tabulate_atlas, tabulate_examples
+from memloc.publishing import facts, figures_atlas, sources, tabulate_atlas, tabulate_examples
 from memloc.publishing.reading_atlas import read_task
 from memloc.publishing.style import show, use_style
 from memloc.publishing.tabulate import show_table
 
 use_style()
 entry = read_task(task)
-facts.glue_all("this-page", tabulate_atlas.entry_facts(entry))
+facts.glue_all("this-page", tabulate_atlas.entry_facts(entry), entry, sources.STUDY)
 show_table(tabulate_atlas.card_table(task))
 
 # %% [markdown]

@@ -8,6 +8,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bs4 import BeautifulSoup
+from bs4.element import Tag
+
 # attribute that makes a browser fetch something without being asked
 LOADS = {
     "script": "src",
@@ -85,4 +88,56 @@ def faults(root: Path) -> list[str]:
         addresses = [a for a in page.links + page.loads if a and not outside(a)]
         found += [f"{name}: broken link {a}" for a in dict.fromkeys(addresses) if broken(page, a, root)]
         found += [f"{name}: image {source} has no alt text" for source in page.wordless]
+    return found
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A glued number of a page, and where its link leads.
+
+    Attributes:
+        text: the number as it is read.
+        source: what the entry says that it was computed from; empty where the link leads nowhere.
+        downloads: the files that are offered there.
+    """
+
+    text: str
+    source: str
+    downloads: list[Path]
+
+
+def traces(path: Path) -> list[Trace]:
+    """Every glued number of a page's text; words without a digit may lead nowhere and are left out then."""
+    soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    found = []
+    for pasted in soup.select(".pasted-text"):
+        link, item = pasted.find_parent("a"), pasted.find_parent("li")
+        if item is not None and item.select_one("[id^=number-]"):
+            continue  # the entry itself
+        if link is not None or any(character.isdigit() for character in pasted.get_text()):
+            found.append(_trace(soup, path, pasted.get_text(), link))
+    return found
+
+
+def _trace(soup: BeautifulSoup, path: Path, text: str, link: Tag | None) -> Trace:
+    entry = soup.find(id=str(link["href"]).lstrip("#")) if link is not None else None
+    group = entry.find_parent("ul") if entry is not None else None
+    said = []
+    for before in group.find_previous_siblings() if group is not None else []:
+        if before.name != "p" or not before.strong:
+            break
+        said.append(before)
+    files = [path.parent / unquote(str(a["href"])) for line in said for a in line.select("a.download")]
+    return Trace(text, " ".join(line.get_text() for line in said), files)
+
+
+def untraced(root: Path) -> list[str]:
+    """Glued numbers of all pages that lead to no source, or to a file that is not there, a line each."""
+    found = []
+    for path in sorted(root.rglob("*.html")):
+        if "_static" not in path.parts:
+            told = [t for t in traces(path) if not t.source or not all(file.is_file() for file in t.downloads)]
+            found += [
+                f"{path.relative_to(root).as_posix()}: number {trace.text!r} leads to no source" for trace in told
+            ]
     return found

@@ -12,13 +12,14 @@ factor = 1.0
 
 # %%
 import matplotlib.pyplot as plt
-from myst_nb import glue
+import pandas as pd
 
+from memloc.publishing import facts
 from memloc.publishing.style import show, use_style
 
 use_style()
-glue("test-profile", profile, display=False)
-glue("test-value", 1.234 * factor, display=False)
+example = pd.DataFrame({"layer": [1, 2], "weight": [0.25, 0.75]})
+facts.glue_all("test", {"profile": profile, "value": 1.234 * factor, "unused": "5"}, example)
 
 # %%
 figure, axes = plt.subplots()
@@ -26,7 +27,5 @@ axes.plot([1, 2, 3])
 show(figure, "fig-test-line", "A line over $l$.", alt="A line that rises.")
 
 # %%
-import pandas as pd
-
-pd.DataFrame({"layer": [1, 2], "weight": [0.25, 0.75]})
+example
 """

@@ -29,6 +29,7 @@ def test_own_book_has_no_faults() -> None:
     if not build.is_current(ROOT):
         pytest.skip("the project's own book is not built, or not from the present sources: make book")
     assert html_check.faults(ROOT / "_build" / "html") == []
+    assert html_check.untraced(ROOT / "_build" / "html") == []
 
 
 def test_checker_finds_each_fault(tmp_path: Path) -> None:

@@ -42,6 +42,16 @@ def test_pages_have_no_faults(smoke: Path) -> None:
     assert html_check.faults(smoke / "_build" / "html") == []
 
 
+def test_numbers_of_the_text_lead_to_their_rows(smoke: Path) -> None:
+    html = smoke / "_build" / "html"
+    assert html_check.untraced(html) == []
+    traced = [trace for path in (html / "book" / "chapters").glob("*.html") for trace in html_check.traces(path)]
+    assert len(traced) > 150
+    runs = [trace for trace in traced if "This copy’s run" in trace.source or "This copy's run" in trace.source]
+    assert len(runs) > 50
+    assert all(len(trace.downloads) >= 1 for trace in runs)
+
+
 @pytest.mark.skipif(chrome.BROWSER is None, reason="no Chromium on the PATH")
 def test_pages_read_well_in_a_browser(smoke: Path) -> None:
     pages = [page for page in walking.all_pages(smoke) if page.startswith("book/")]

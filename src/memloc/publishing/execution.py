@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from memloc.publishing.chapters import KERNELSPEC, read_source, write_text_whole
 from memloc.publishing.downloads import DATA, add_footer, take_data
 from memloc.publishing.exercises import put_solutions, read_solutions, solutions_path
+from memloc.publishing.numbers import link_numbers
 
 TRACEBACK_LINES = 12
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -100,6 +101,7 @@ def execute(job: Job) -> Outcome:
             files = take_data(notebook, job.data)
             finish(notebook, job)
             put_solutions(notebook, read_solutions(solutions_path(job.source)), job.solutions)
+            link_numbers(notebook, job.name, job.data)
             add_footer(notebook, job.command, relative(job.source, job.root), job.name, files)
             write_text_whole(job.target, nbformat.writes(notebook))
         except PapermillExecutionError as failure:

@@ -6,6 +6,7 @@ A sentence around them must be true whatever they are, because they belong to th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +19,20 @@ NONE = "none"
 SPARED, SEVERAL = 0.98, 3  # as in the rules of claims C03 and C04
 
 
-def glue_all(prefix: str, facts: Mapping[str, str]) -> None:
-    """Make every fact known to the text as ``{glue:text}`prefix-name```."""
-    from myst_nb import glue
+def glue_all(prefix: str, facts: Mapping[str, str], *computed_from: Any) -> None:
+    """Make every fact known to the text as ``{glue:text}`prefix-name```; there it leads to the rows behind it.
 
-    for name, value in facts.items():
-        glue(f"{prefix}-{name}", value, display=False)
+    Args:
+        prefix: of all names, the page's own.
+        facts: to be glued.
+        computed_from: what they come from (``sources.sources_of``).
+
+    Raises:
+        MemlocError: if a fact holds a number and nothing was named that it comes from.
+    """
+    from memloc.publishing.numbers import glue_from
+
+    glue_from(prefix, facts, *computed_from)
 
 
 def where(place: Place) -> str:

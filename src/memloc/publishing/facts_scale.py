@@ -11,11 +11,19 @@ from memloc.publishing.figures_scale import HOUR
 from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading import open_release
 from memloc.publishing.reading_scale import CUTS, HOLDS, STUDY_WIDTH, VARIED, Calculated, Growth
+from memloc.publishing.sources import PACKAGE
+from memloc.publishing.tabulate_speed import FOLDER
 from memloc.scale.machine import Machine
 from memloc.scale.schedule import Schedule
 from memloc.scale.work import pieces
 
 YEAR = 365 * 24 * HOUR
+FILES = {  # what numbers come from, by their kind
+    "growth": f"{FOLDER}/scale.parquet",
+    "steps": f"{FOLDER}/steps.parquet",
+    "flow": (f"{FOLDER}/workflow.parquet", "results/small"),
+    "run": (PACKAGE / "profiles" / "paper.yml", f"{FOLDER}/tokens.parquet", f"{FOLDER}/steps.parquet"),
+}
 
 
 def flow_facts() -> dict[str, str]:

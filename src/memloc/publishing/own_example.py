@@ -54,6 +54,17 @@ class OwnExample:
     about: dict[str, Any]
     rows: pd.DataFrame
     files: dict[str, int]
+    command = "memloc book execute --only 10_your_own_model"
+
+    @property
+    def folder(self) -> str:
+        """Of its release, as seen from the root of the book; empty where it was made here."""
+        return f"results/{NAME}" if reads_released() else ""
+
+    @property
+    def behind(self) -> dict[str, pd.DataFrame]:
+        """Its rows."""
+        return {"rows": self.rows}
 
     @property
     def table(self) -> pd.DataFrame:

@@ -121,6 +121,12 @@ class Training:
     traces: pd.DataFrame
     status: pd.DataFrame
 
+    @property
+    def behind(self) -> dict[str, pd.DataFrame]:
+        """How cells ended, and the last epoch of every arm."""
+        arm = self.traces.groupby([*CELL, "arm"])["epoch"]
+        return {"status": self.status, "ends": self.traces[self.traces["epoch"] == arm.transform("max")]}
+
 
 def read_training(study: AnyStudy, arms: Sequence[str] | None = None) -> Training:
     """Traces and status of every cell; what the store of an experiment lacks is trained now.
@@ -159,6 +165,14 @@ class ByPlace:
     status: pd.DataFrame
     places: Mapping[Place, Any]
 
+    @property
+    def behind(self) -> dict[str, pd.DataFrame]:
+        """The rows that its numbers are computed from, by name."""
+        return {"status": self.status, **self._rows()}
+
+    def _rows(self) -> dict[str, pd.DataFrame]:
+        return {}
+
     @cached_property
     def all_places(self) -> list[Place]:
         """Every (task, model) of the study, memorised or not, in the order of all figures and tables."""
@@ -187,6 +201,9 @@ class Swapping(ByPlace):
     rows: pd.DataFrame
     places: dict[Place, Localisation]
     technique: str = "swapping"
+
+    def _rows(self) -> dict[str, pd.DataFrame]:
+        return {self.technique: self.rows}
 
 
 def read_swapping(study: AnyStudy, technique: str = "swapping", status: pd.DataFrame | None = None) -> Swapping:

@@ -66,6 +66,11 @@ class Entry:
     _told: dict[tuple[str, str], Told | None] = field(default_factory=dict, compare=False, repr=False)
     _status: dict[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def folders(self) -> list[str]:
+        """Of the runs, as seen from the root of the book."""
+        return [study.folder for study in self.runs.values()]
+
     @cached_property
     def found(self) -> list[Found]:
         """Everything that weighs layers; techniques in the order of all figures."""

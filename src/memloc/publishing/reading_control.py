@@ -37,6 +37,9 @@ class Known(ByPlace):
     answers: Sequence[Answers]
     epochs: dict[tuple[CellId, str], int]
 
+    def _rows(self) -> dict[str, pd.DataFrame]:
+        return {"scores": self.scores}
+
     @cached_property
     def techniques(self) -> list[str]:
         """The techniques that answered, in the order of the profile."""

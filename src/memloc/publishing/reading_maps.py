@@ -35,6 +35,10 @@ class Mapped(ByPlace):
     places: dict[Place, Localisation]
     maps: Mapping[Place, pd.DataFrame]
 
+    def _rows(self) -> dict[str, pd.DataFrame]:
+        maps = [frame.assign(task=task, model=model) for (task, model), frame in self.maps.items()]
+        return {"depths-and-scores": self.summary, **({"maps": pd.concat(maps, ignore_index=True)} if maps else {})}
+
     def mean(self, place: Place, column: str, group: str) -> Interval:
         """Mean of a column of the map over the examples of a group, with Wilson's interval over examples."""
         frame = self.maps[place]

@@ -21,7 +21,7 @@ from memloc.planted.leaderboard import Who, ranked, standing
 from memloc.planted.overall import score_table
 from memloc.planted.recall import recall_table
 from memloc.planted.releasing import Benchmark, read_benchmark
-from memloc.planted.results import Results
+from memloc.planted.results import TABLES, Results
 from memloc.planted.scores import pair_scores
 from memloc.profiles import Profile
 from memloc.profiles.planting import ACQUIRED, BLIND, ORACLE
@@ -64,6 +64,11 @@ class Board(AnyRun):
     def planted(self) -> pd.DataFrame:
         """``tables.PLANTED``."""
         return self.results.planted
+
+    @property
+    def behind(self) -> dict[str, pd.DataFrame]:
+        """The tables of the benchmark."""
+        return {name: getattr(self.results, name) for name in TABLES}
 
     @property
     def made(self) -> str:

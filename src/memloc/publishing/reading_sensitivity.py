@@ -113,6 +113,13 @@ class Sensitivity(ByPlace):
     missing: tuple[str, ...]
 
     @property
+    def folders(self) -> list[str]:
+        """Of all its releases, as seen from the root of the book."""
+        return [
+            run.swapping.study.folder for run in self.runs.values() if isinstance(run.swapping.study, ReleasedStudy)
+        ]
+
+    @property
     def variants(self) -> dict[str, Run]:
         """Without the profile itself."""
         return {name: run for name, run in self.runs.items() if name != BASE}

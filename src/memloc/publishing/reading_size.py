@@ -7,7 +7,7 @@ that one model is never a mixture of two runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -18,10 +18,8 @@ from memloc.analysis.intervals import Interval, Localisation
 from memloc.analysis.layers import attainable_range, layer_share, relative_depth
 from memloc.analysis.orders import between_columns
 from memloc.analysis.study import published, told
-from memloc.config import TrainConfig
 from memloc.data.catalogue import get_task
 from memloc.models.catalogue import get_model
-from memloc.profiles import ModelRun, load_profile
 from memloc.publishing.figures_centroids import EVENTS, events_of
 from memloc.publishing.reading import AnyStudy, Place, ReleasedStudy, Swapping, open_release, read_swapping
 from memloc.publishing.reading_atlas import narrowed
@@ -29,7 +27,6 @@ from memloc.publishing.reading_scale import Calculated, calculate
 from memloc.publishing.reading_techniques import Told, asked_for, read_told
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.publishing.tabulate_depth import depth
-from memloc.scale.work import Sketch
 from memloc.windows import windows
 
 RUNS = ("small", "techniques", "maps", "nano")  # released runs that may hold models, in this order
@@ -40,12 +37,9 @@ LARGER, SAME_FAMILY = (
     "opt-125m",
 )  # of the study: its larger model, and the one of that family among its four
 SMALLER = ("bert-base-cased", "opt-125m", "gpt-neo-125m", "pythia-160m")
-LARGER_BATCH, LARGER_RATE = 32, 5e-6  # of its training
 MEAN = "mean of the study's four"
 RESAMPLES = 1000
-LARGER_SHAPE = "1.3 B"  # among those of the chapter on scale
 T = TypeVar("T", Swapping, Told)
-COSTED = ("swapping", "centroids")  # what the study ran on its larger model
 
 
 @dataclass(frozen=True)
@@ -117,6 +111,11 @@ class Sized:
         grids = {CENTRE: self.centres(READINGS[0]), **{event: self.events(event) for event in EVENTS["centroids"]}}
         made = [between_columns(grid, RESAMPLES).assign(measure=name) for name, grid in grids.items()]
         return pd.concat(made, ignore_index=True)
+
+    @property
+    def folders(self) -> list[str]:
+        """Of its releases, as seen from the root of the book."""
+        return [study.folder for study in self.studies.values()]
 
     @property
     def studies(self) -> dict[str, ReleasedStudy]:
@@ -201,12 +200,4 @@ def read_cost(tflops: Sequence[float], call_ms: float) -> Calculated:
     Args:
         tflops, call_ms: as for ``reading_scale.calculate``.
     """
-    run = ModelRun((1,), TrainConfig(batch_size=LARGER_BATCH, lr=LARGER_RATE))
-    asked = replace(
-        load_profile("paper"),
-        models={LARGER: run},
-        techniques={name: {} for name in COSTED},
-        extra_arms=(),
-        control=None,
-    )
-    return replace(calculate(tflops, call_ms), sketch=Sketch(asked))
+    return calculate(tflops, call_ms, "larger")

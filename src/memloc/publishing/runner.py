@@ -191,7 +191,7 @@ def _record(job: Job, outcome: Outcome, profile: str, key: str) -> None:
         "notebook_sha256": chapters.file_hash(job.target),
         "profile": profile if "profile" in job.parameters else None,
         "parameters": job.parameters,
-        "data": sorted(path.name for path in job.data.glob("*.csv")),
+        "data": sorted(path.name for path in job.data.glob("[!.]*")),
         "device": status.describe_device(str(job.parameters.get("device", "auto"))),
         "seconds": round(outcome.seconds, 1),
         "executed": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),

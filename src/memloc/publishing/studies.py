@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import pandas as pd
+
 from memloc.analysis.numbers import Computed, Numbers
+from memloc.config import config_key
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles import Profile
-from memloc.profiles.loading import GENERATED
+from memloc.profiles.loading import GENERATED, profile_content
 from memloc.released import Release
 from memloc.sealed import MANIFEST
 
@@ -59,6 +62,11 @@ class AnyRun(ABC):
     def evidence(self) -> bool:
         """Whether results say something about natural language and pre-trained models."""
         return not self.generated and not self.random_models
+
+    @property
+    def key(self) -> str:
+        """The key of its configuration: of every setting of its profile."""
+        return config_key(profile_content(self.profile))
 
     @property
     def origin(self) -> str:
@@ -169,6 +177,28 @@ class Study(AnyStudy):
         """The cells that are left out because something of them is not in the store."""
         shown = self.numbers.cells()
         return [cell for cell in self.experiment.cells() if cell not in shown]
+
+    @property
+    def folder(self) -> str:
+        """Of the release that its numbers are read from, as seen from the root of the book; empty if there is none."""
+        return self.released.folder if self.released else ""
+
+    @property
+    def behind(self) -> dict[str, pd.DataFrame]:
+        """Its cells and their data sets."""
+        of_task = {task: self._data_of(task) for task in self.profile.tasks}
+        cells = [{**cell._asdict(), **of_task[cell.task]} for cell in self.experiment.cells() if cell.task in of_task]
+        return {"cells": pd.DataFrame(cells)}
+
+    def _data_of(self, task: str) -> dict[str, str | int | float]:
+        config = self.profile.data_of(task)
+        return {
+            "dataset": config_key(self.experiment.dataset_config(task)),
+            "source": self.profile.source,
+            "training_rows": len(self.experiment.dataset(task).train),
+            "noise_rate": config.noise_rate,
+            "data_seed": config.seed,
+        }
 
     def made(self, label: str) -> str:
         """For the end of a caption: origin, command, and where the keys are; ``label`` is that section's."""

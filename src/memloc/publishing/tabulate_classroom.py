@@ -29,6 +29,11 @@ def assignment_table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def assignment_files() -> list[str]:
+    """What limits and points are read from, as seen from the root of the book."""
+    return [f"notebooks/assignments/{name}/assignment.yml" for name in catalogue.names()]
+
+
 def assignment_facts() -> dict[str, str]:
     """Number of assignments, and the limits under which a submission runs, for prose."""
     limits = [from_mapping(Limits, dict(catalogue.facts(name).limits), name) for name in catalogue.names()]

@@ -12,6 +12,7 @@ from memloc.publishing.tabulate_speed import FOLDER, read_columns
 
 SURVIVAL = ("fault", "number", "told", "equal", "found", "undone", "orphans", "seconds", "whole_seconds", "device")
 HOSTILE = ("case", "given", "happened", "harmed")
+FILES = (f"{FOLDER}/survival.parquet", f"{FOLDER}/hostile.parquet")
 WORDS = {
     "killed": "the process is killed (-9) at a random moment",
     "worker_killed": "one of two worker processes is killed, as a machine without memory does it",

@@ -56,6 +56,11 @@ class Ledger:
         """The released runs."""
         return [source for source in self.rows if source != STUDY]
 
+    @property
+    def folders(self) -> list[str]:
+        """Of the released runs, as seen from the root of the book."""
+        return [f"results/{run}" for run in self.runs]
+
     def adjusted(self, source: str) -> list[float]:
         """P values by Holm's method over the claims of one source that could be tested; NaN for the others and for
         superseded rules."""
