@@ -20,7 +20,8 @@ from memloc.techniques.base import settings_of
 
 
 @pytest.mark.parametrize(
-    "name", ["smoke", "planted-smoke", "mini", "small", "control", "techniques", "maps", "planted-small", "paper"]
+    "name",
+    "smoke planted-smoke mini small control techniques maps worth sensitivity binarised planted-small paper larger".split(),
 )
 def test_profiles_name_only_known_things(name: str) -> None:
     assert name in profile_names()
@@ -28,7 +29,7 @@ def test_profiles_name_only_known_things(name: str) -> None:
     for task in found.tasks:
         assert found.source in get_task(task).sources
     for model, run in found.models.items():
-        assert get_model(model).source == "builtin" or found.source != "generated"
+        assert get_model(model).source in ("builtin", "package") or found.source != "generated"
         assert run.seeds
     for technique, settings in found.techniques.items():
         settings_of(get_technique(technique), settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -13,7 +14,7 @@ from memloc.publishing.figures_scale import HOUR
 from memloc.publishing.reading_scale import CUTS, VARIED, Calculated, Growth
 from memloc.scale.costs import FORMULAS, WORDS, Settings, Shape, cost_of
 from memloc.scale.machine import Machine, ModelShape, memory
-from memloc.scale.work import pieces
+from memloc.scale.work import Piece, pieces
 
 DEPTHS = (12, 24, 32)
 ROWS = 10_000  # of the table of formulas: large enough for rounding not to show
@@ -156,14 +157,19 @@ def larger_hours(calculated: Calculated) -> dict[str, dict[str, list[float]]]:
     chosen = [cell for cell in sketch.cells() if cell.model == model and len(sketch.settings(cell)) == 1]
     seeds = {cell.task: cell for cell in chosen}  # one a task
     for name, shape in LARGER.items() if calculated.tasks else ():
-        hours: dict[str, list[float]] = {}
-        for cell in seeds.values():
-            for piece in pieces(sketch, cell, calculated.tasks, shape):
-                took = [machine.seconds(piece.cost, piece.shape) / HOUR for machine in calculated.machines]
-                own = hours.setdefault(piece.kind, [0.0] * len(took))
-                hours[piece.kind] = [a + b for a, b in zip(own, took, strict=True)]
-        found[name] = hours
+        work = [piece for cell in seeds.values() for piece in pieces(sketch, cell, calculated.tasks, shape)]
+        found[name] = kind_hours(work, calculated.machines)
     return found
+
+
+def kind_hours(work: Iterable[Piece], machines: Sequence[Machine]) -> dict[str, list[float]]:
+    """Hours of pieces of work by kind; a number a machine."""
+    hours: dict[str, list[float]] = {}
+    for piece in work:
+        took = [machine.seconds(piece.cost, piece.shape) / HOUR for machine in machines]
+        own = hours.setdefault(piece.kind, [0.0] * len(took))
+        hours[piece.kind] = [a + b for a, b in zip(own, took, strict=True)]
+    return hours
 
 
 def larger_table(calculated: Calculated) -> pd.DataFrame:

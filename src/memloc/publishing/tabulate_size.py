@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -24,8 +23,6 @@ from memloc.publishing.reading_scale import Calculated
 from memloc.publishing.reading_size import (
     CENTRE,
     LARGER,
-    LARGER_BATCH,
-    LARGER_SHAPE,
     READINGS,
     SAME_FAMILY,
     SMALLER,
@@ -34,11 +31,10 @@ from memloc.publishing.reading_size import (
     study_events,
 )
 from memloc.publishing.tabulate_depth import depth_table
-from memloc.publishing.tabulate_scale import LARGER as SHAPES
-from memloc.publishing.tabulate_scale import larger_hours, machine_words
+from memloc.publishing.tabulate_scale import kind_hours, machine_words
 from memloc.publishing.tabulate_techniques import DASH, centroid_table, number
 from memloc.publishing.worked import held_by_half
-from memloc.scale.machine import memory
+from memloc.scale.machine import Machine, memory
 from memloc.scale.work import shape_of
 
 CLAIM = "C14"
@@ -161,25 +157,24 @@ def _study_row(measure: str, smaller: str, printed: float, ours: pd.Series) -> d
     }
 
 
-def cost_hours(calculated: Calculated) -> dict[str, dict[str, list[float]]]:
-    """Hours of each kind of work on the larger model by machine: assumed GPUs, and the measured core; calculated."""
-    found = {f"GPU, {machine_words(machine)}": [machine] for machine in calculated.machines}
-    if calculated.core:
-        found["one core, at the measured speed"] = [calculated.core]
-    hours = {name: larger_hours(replace(calculated, machines=tuple(of))) for name, of in found.items()}
-    return {name: of[LARGER_SHAPE] for name, of in hours.items() if of}
+def cost_hours(calculated: Calculated) -> tuple[dict[str, Machine], dict[str, list[float]]]:
+    """Assumed GPUs and the measured core by what tables call them; hours of each kind of work, a number a machine."""
+    machines = {f"GPU, {machine_words(machine)}": machine for machine in calculated.machines}
+    machines |= {"one core, at the measured speed": calculated.core} if calculated.core else {}
+    return machines, kind_hours(calculated.pieces, list(machines.values()))
 
 
 def cost_table(calculated: Calculated) -> pd.DataFrame:
-    """Hours of the larger model as the study ran it, by kind of work and machine."""
-    hours = cost_hours(calculated)
+    """Hours of the larger model as the study ran it, by kind of work and machine; calculated."""
+    machines, hours = cost_hours(calculated)
     if not hours:
         return _nothing("this copy of the book does not know the sizes of the study's tasks")
-    kinds = list(next(iter(hours.values())))
-    words = {"training": "training, two arms"}
-    rows = [{"work": words.get(k, k), **{name: f"{of[k][0]:,.1f} h" for name, of in hours.items()}} for k in kinds]
-    totals = {name: f"{sum(one for (one,) in of.values()):,.1f} h" for name, of in hours.items()}
-    return pd.DataFrame([*rows, {"work": "all", **totals}])
+    lines = {"training, two arms" if kind == "training" else kind: of for kind, of in hours.items()}
+    lines["all"] = [sum(of) for of in zip(*hours.values(), strict=True)]
+    heads = [f"hours: {name}" for name in machines]
+    return pd.DataFrame(
+        [{"work": work, **dict(zip(heads, [f"{h:,.1f}" for h in of], strict=True))} for work, of in lines.items()]
+    )
 
 
 def size_facts(sized: Sized, calculated: Calculated) -> dict[str, str]:
@@ -224,14 +219,15 @@ def _least(tasks: Iterable[int]) -> str:
 
 
 def _cost_facts(calculated: Calculated) -> dict[str, str]:
-    hours = [sum(one for (one,) in of.values()) for of in cost_hours(calculated).values()]
+    hours = [sum(of) for of in zip(*cost_hours(calculated)[1].values(), strict=True)]
     gpus, core = hours[: len(calculated.machines)], hours[len(calculated.machines) :]
-    needed = memory(SHAPES[LARGER_SHAPE], LARGER_BATCH, LONGEST)["training"]
+    batch = calculated.sketch.profile.models[LARGER].training.batch_size
+    needed = memory(shape_of(LARGER), batch, LONGEST)["training"]
     return {
         "gpu-hours": span(sorted(gpus), 0) if gpus else NONE,
         "core-years": f"{core[0] / YEAR:.1f}" if core else NONE,
         "memory": f"{needed / 1e9:.0f} GB",
-        "batch": str(LARGER_BATCH),
+        "batch": str(batch),
         "longest": str(LONGEST),
     }
 
