@@ -164,8 +164,8 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., rea
 
 
 def test_a_part_of_a_release_is_read_by_parameters(reader: Callable[..., reading.Study]) -> None:
-    study = reader(tasks="gen-cue-6a", models="tiny-opt")
-    assert [str(cell) for cell in study.numbers.cells()] == ["gen-cue-6a tiny-opt seed 1"]
+    study = reader(tasks="gen-cue-6a", models="nano-opt")
+    assert [str(cell) for cell in study.numbers.cells()] == ["gen-cue-6a nano-opt seed 1"]
     assert study.missing == []
     assert "read from `results/mini`" in study.made("made-x")
     assert len(tabulate.made_table(study)) == 1

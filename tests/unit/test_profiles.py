@@ -19,10 +19,10 @@ from memloc.techniques import get_technique, register_technique, technique_names
 from memloc.techniques.base import settings_of
 
 
-@pytest.mark.parametrize(
-    "name",
-    "smoke planted-smoke mini small control techniques maps worth sensitivity binarised planted-small paper larger".split(),
-)
+SMALL = ["smoke", "planted-smoke", "mini", "small", "control", "techniques", "maps", "worth"]
+
+
+@pytest.mark.parametrize("name", [*SMALL, "sensitivity", "binarised", "planted-small", "paper", "larger"])
 def test_profiles_name_only_known_things(name: str) -> None:
     assert name in profile_names()
     found = load_profile(name)

@@ -160,7 +160,9 @@ def test_nothing_generated_or_heavy_is_tracked() -> None:
         name = path.relative_to(ROOT).as_posix()
         assert not name.startswith(("_build/", "book/chapters/", ".venv/", ".memloc/")), name
         assert path.suffix not in (".pkl", ".pickle", ".ipynb", ".pt", ".bin"), name
-        assert path.stat().st_size < 2_000_000, name
+        # the shipped models are the exception: half-precision weights of 3.5 million parameters
+        limit = 7_500_000 if name.startswith("src/memloc/models/weights/") else 2_000_000
+        assert path.stat().st_size < limit, name
 
 
 def test_version_is_one() -> None:

@@ -121,19 +121,8 @@ class Profile:
 
 def profile_names() -> list[str]:
     """Profiles that ship with the package, smallest first."""
-    names = (
-        "smoke",
-        "planted-smoke",
-        "mini",
-        "small",
-        "control",
-        "techniques",
-        "maps",
-        "worth",
-        "planted-small",
-        "paper",
-        "larger",
-    )
+    quick = ("smoke", "planted-smoke", "mini", "small", "control", "techniques", "maps", "worth")
+    names = (*quick, "sensitivity", "binarised", "planted-small", "paper", "larger")
     return [name for name in names if (FOLDER / f"{name}.yml").exists()]
 
 
