@@ -21,7 +21,8 @@ from memloc.publishing.style import show, use_style
 
 use_style()
 models, worth = shipped_models(), open_worth()
-facts.glue_all("nano", tabulate_pretraining.shipped_facts(models) | tabulate_pretraining.worth_facts(worth))
+facts.glue_all("nano", tabulate_pretraining.shipped_facts(models), models)
+facts.glue_all("nano", tabulate_pretraining.worth_facts(worth), worth)
 tabulate.show_table(tabulate_pretraining.models_table(models))
 
 # %% [markdown]

@@ -11,7 +11,7 @@ import pytest
 
 from memloc.errors import MemlocError
 from memloc.publishing.numbers import anchor, glue_from
-from memloc.publishing.sources import CLAIMS, sources_of
+from memloc.publishing.sources import CLAIMS, Source, sources_of
 from memloc.sealed import read_sealed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,3 +99,10 @@ def test_what_is_no_source_is_refused() -> None:
 def test_entries_have_places_of_their_own_in_the_book() -> None:
     assert anchor("04_swapping", "swap-still_learnt") == "number-04-swapping-swap-still-learnt"
     assert anchor("task-trec", "x") != anchor("task-rte", "x")
+
+
+def test_what_is_no_run_may_say_its_source_itself() -> None:
+    class Shipped:
+        source = Source("Shipped model", rows={"losses.csv": "n\n1\n"})
+
+    assert sources_of([Shipped(), Shipped()]) == [Shipped.source] * 2

@@ -12,8 +12,11 @@ import pandas as pd
 from memloc import tables
 from memloc.analysis.status import last_score
 from memloc.arms import YARDSTICKS
+from memloc.config import KEY_LENGTH
+from memloc.manifest import digest
 from memloc.models.catalogue import ModelSpec, get_model, locate, model_names
 from memloc.publishing.reading import ReleasedStudy, open_release
+from memloc.publishing.sources import Source
 
 FOLDER = "memloc/models/weights/"  # of the package, where the shipped models lie
 RANDOM = "-random"  # ends the names of models of the same shape without pretraining
@@ -43,6 +46,13 @@ class Shipped:
     def masked(self) -> bool:
         """Whether it learnt to fill gaps, and not to go on."""
         return self.spec.architecture.pool == "first"
+
+    @property
+    def source(self) -> Source:
+        """Its losses, and what names its weights."""
+        weights = digest(self.folder / "model.safetensors")[:KEY_LENGTH]
+        losses = self.losses.to_csv(index=False, lineterminator="\n")
+        return Source(f"Shipped model `{self.spec.name}`: weights `{weights}`", rows={f"{self.spec.name}.csv": losses})
 
     def held_out(self) -> tuple[int, float]:
         """Tokens seen and the held-out loss in nats, at the end."""

@@ -2,7 +2,7 @@
 
 Whatever chapters show of a run says the same of itself: ``folder`` of its release (empty for a run of this copy),
 ``command`` that makes it, ``key`` of its configuration, and ``behind``, its rows by name. What is of a run has it as
-``study``; what is of several releases has their ``folders``.
+``study``; what is of several releases has their ``folders``; what is no run may say its ``source`` itself.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def sources_of(*things: Any) -> list[Source]:
     """
     found: list[Source] = []
     for thing in things:
-        if isinstance(thing, Source):
-            found.append(thing)
+        if isinstance(told := getattr(thing, "source", thing), Source):
+            found.append(told)
         elif isinstance(thing, tuple | list):
             found += sources_of(*thing)
         elif isinstance(thing, str | Path):
