@@ -18,12 +18,15 @@ call_ms = 0.3
 from IPython.display import Markdown
 
 from memloc.publishing import facts, figures_size, reading_size, tabulate, tabulate_claims, tabulate_size, worked
+from memloc.publishing.sources import STUDY
 from memloc.publishing.style import show, use_style
 
 use_style()
 sized, calculated = reading_size.open_size(), reading_size.read_cost(tflops, call_ms)
-told = tabulate_size.size_facts(sized, calculated)
-facts.glue_all("size", told)
+told = tabulate_size.size_facts(sized)
+facts.glue_all("size", told, sized)
+facts.glue_all("size-study", tabulate_size.study_facts(), STUDY)
+facts.glue_all("size-cost", tabulate_size.cost_facts(calculated), reading_size.COST_FILES)
 Markdown(told["state"])
 
 # %% [markdown]
@@ -53,7 +56,7 @@ Markdown(told["state"])
 
 # %% tags=["hide-input"]
 by_hand, numbers = worked.first_half()
-facts.glue_all("size-hand", numbers)
+facts.glue_all("size-hand", numbers, by_hand)
 tabulate.show_table(by_hand)
 
 # %% [markdown]
@@ -156,10 +159,10 @@ tabulate.show_table(tabulate_size.study_table())
 
 # %% [markdown]
 # **The model is in the catalogue** (`opt-1.3b`) **and was not run here.** Training alone needs about
-# {glue:text}`size-memory` of memory for {glue:text}`size-batch` examples of {glue:text}`size-longest` tokens, in fp32.
-# All twelve tasks once, as the study ran them, are calculated in the table, by the formulas and assumptions of the
-# chapter on {doc}`scale <14_scale>`: {glue:text}`size-gpu-hours` hours of one GPU, or {glue:text}`size-core-years`
-# years of one core. On a machine with a GPU and the hub it would be
+# {glue:text}`size-cost-memory` of memory for {glue:text}`size-cost-batch` examples of {glue:text}`size-cost-longest`
+# tokens, in fp32. All twelve tasks once, as the study ran them, are calculated in the table, by the formulas and
+# assumptions of the chapter on {doc}`scale <14_scale>`: {glue:text}`size-cost-gpu-hours` hours of one GPU, or
+# {glue:text}`size-cost-core-years` years of one core. On a machine with a GPU and the hub it would be
 #
 # ```
 # memloc run --profile larger --device cuda

@@ -25,20 +25,21 @@ from memloc.publishing.reading import AnyStudy, Place, ReleasedStudy, Swapping, 
 from memloc.publishing.reading_atlas import narrowed
 from memloc.publishing.reading_scale import Calculated, calculate
 from memloc.publishing.reading_techniques import Told, asked_for, read_told
+from memloc.publishing.sources import PACKAGE
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.publishing.tabulate_depth import depth
+from memloc.publishing.tabulate_speed import FOLDER
 from memloc.windows import windows
 
 RUNS = ("small", "techniques", "maps", "nano")  # released runs that may hold models, in this order
 CENTRE = "M-CoG"
 READINGS = ("share", "depth")  # of an M-CoG: share of the layers below it, and its place along the attainable range
-LARGER, SAME_FAMILY = (
-    "opt-1.3b",
-    "opt-125m",
-)  # of the study: its larger model, and the one of that family among its four
+LARGER, SAME_FAMILY = "opt-1.3b", "opt-125m"  # of the study: its larger model, and the smaller one of that family
 SMALLER = ("bert-base-cased", "opt-125m", "gpt-neo-125m", "pythia-160m")
 MEAN = "mean of the study's four"
 RESAMPLES = 1000
+CALCULATED = "larger"  # the profile that would run the larger model
+COST_FILES = (PACKAGE / "profiles" / f"{CALCULATED}.yml", f"{FOLDER}/tokens.parquet", f"{FOLDER}/steps.parquet")
 T = TypeVar("T", Swapping, Told)
 
 
@@ -113,15 +114,15 @@ class Sized:
         return pd.concat(made, ignore_index=True)
 
     @property
-    def folders(self) -> list[str]:
-        """Of its releases, as seen from the root of the book."""
-        return [study.folder for study in self.studies.values()]
-
-    @property
     def studies(self) -> dict[str, ReleasedStudy]:
         """The runs that anything is taken from, by name, narrowed to that."""
         found = {run: part.study for run, part in (*self.swapping.items(), *self.centroids.items())}
         return {run: study for run, study in found.items() if isinstance(study, ReleasedStudy)}
+
+    @property
+    def folders(self) -> list[str]:
+        """Of these releases, as seen from the root of the book."""
+        return [study.folder for study in self.studies.values()]
 
     @property
     def made(self) -> str:
@@ -200,4 +201,4 @@ def read_cost(tflops: Sequence[float], call_ms: float) -> Calculated:
     Args:
         tflops, call_ms: as for ``reading_scale.calculate``.
     """
-    return calculate(tflops, call_ms, "larger")
+    return calculate(tflops, call_ms, CALCULATED)

@@ -177,30 +177,35 @@ def cost_table(calculated: Calculated) -> pd.DataFrame:
     )
 
 
-def size_facts(sized: Sized, calculated: Calculated) -> dict[str, str]:
-    """Numbers of the sentences."""
-    depths = sized.centres(READINGS[1])
-    whole = depths.dropna()
+def size_facts(sized: Sized) -> dict[str, str]:
+    """Numbers of the sentences about our own models; words alone where there is none."""
+    words = {"state": _state(sized.studies), "models": listed([model_title(model) for model in sized.models]) or NONE}
+    if not sized.models:
+        return words | dict.fromkeys(("counted", "exploratory", "tasks", "spread", "rho", "pairs", "least-p"), NONE)
+    whole = sized.centres(READINGS[1]).dropna()
     enough = len(whole) > 1 and whole.shape[1] > 1
-    rho = sized.orders[sized.orders["measure"] == CENTRE]["value"].dropna() if len(sized.models) > 1 else pd.Series()
-    study = study_centres(READINGS[0], (SAME_FAMILY, LARGER))
-    return {
-        "state": _state(sized.studies),
+    rho = sized.orders.loc[sized.orders["measure"] == CENTRE, "value"].dropna()
+    return words | {
         "counted": f"{len(sized.counted)} of {len(sized.all_places)}",
         "exploratory": listed([task for task in sized.tasks if task in rules().settings.exploratory_tasks]) or NONE,
-        "models": listed([model_title(model) for model in sized.models]) or NONE,
         "tasks": str(len(sized.tasks)),
         "spread": f"{spread_words(whole.to_numpy())}, over {len(whole)} tasks"
         if enough
         else "this cannot be told here",
         "rho": span(list(rho)) if len(rho) else NONE,
         "pairs": str(len(rho)),
-        "least-p": _least(sized.orders["tasks"] if len(sized.orders) else []),
-        "study-deeper": f"{int((study[LARGER] > study[SAME_FAMILY]).sum())} of {len(study)}",
-        "study-crossing": f"{told(PRINTED['events']).values['crossing']:.2f}",
-        "study-initiation": f"{told(PRINTED['events']).values['initiation']:.2f}",
-        "study-rho": span(list(told(PRINTED[CENTRE]).values.values())),
-        **_cost_facts(calculated),
+        "least-p": _least(sized.orders["tasks"]),
+    }
+
+
+def study_facts() -> dict[str, str]:
+    """Numbers of the sentences about the study's models."""
+    study, printed = study_centres(READINGS[0], (SAME_FAMILY, LARGER)), told(PRINTED["events"]).values
+    return {
+        "deeper": f"{int((study[LARGER] > study[SAME_FAMILY]).sum())} of {len(study)}",
+        "crossing": f"{printed['crossing']:.2f}",
+        "initiation": f"{printed['initiation']:.2f}",
+        "rho": span(list(told(PRINTED[CENTRE]).values.values())),
     }
 
 
@@ -218,7 +223,8 @@ def _least(tasks: Iterable[int]) -> str:
     return f"{2 / math.factorial(most):.3f}" if most >= LEAST else NONE
 
 
-def _cost_facts(calculated: Calculated) -> dict[str, str]:
+def cost_facts(calculated: Calculated) -> dict[str, str]:
+    """What the larger model would take, calculated."""
     hours = [sum(of) for of in zip(*cost_hours(calculated)[1].values(), strict=True)]
     gpus, core = hours[: len(calculated.machines)], hours[len(calculated.machines) :]
     batch = calculated.sketch.profile.models[LARGER].training.batch_size
