@@ -168,9 +168,9 @@ class ByPlace:
     @property
     def behind(self) -> dict[str, pd.DataFrame]:
         """The rows that its numbers are computed from, by name."""
-        return {"status": self.status, **self._rows()}
+        return {"status": self.status, **self._own_rows()}
 
-    def _rows(self) -> dict[str, pd.DataFrame]:
+    def _own_rows(self) -> dict[str, pd.DataFrame]:
         return {}
 
     @cached_property
@@ -202,7 +202,7 @@ class Swapping(ByPlace):
     places: dict[Place, Localisation]
     technique: str = "swapping"
 
-    def _rows(self) -> dict[str, pd.DataFrame]:
+    def _own_rows(self) -> dict[str, pd.DataFrame]:
         return {self.technique: self.rows}
 
 

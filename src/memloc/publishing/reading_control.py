@@ -37,7 +37,7 @@ class Known(ByPlace):
     answers: Sequence[Answers]
     epochs: dict[tuple[CellId, str], int]
 
-    def _rows(self) -> dict[str, pd.DataFrame]:
+    def _own_rows(self) -> dict[str, pd.DataFrame]:
         return {"scores": self.scores}
 
     @cached_property

@@ -35,7 +35,7 @@ class Mapped(ByPlace):
     places: dict[Place, Localisation]
     maps: Mapping[Place, pd.DataFrame]
 
-    def _rows(self) -> dict[str, pd.DataFrame]:
+    def _own_rows(self) -> dict[str, pd.DataFrame]:
         maps = [frame.assign(task=task, model=model) for (task, model), frame in self.maps.items()]
         return {"depths-and-scores": self.summary, **({"maps": pd.concat(maps, ignore_index=True)} if maps else {})}
 

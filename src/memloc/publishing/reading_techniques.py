@@ -37,7 +37,7 @@ class Told(ByPlace):
     places: dict[Place, list[pd.DataFrame]]
     _known: dict[tuple[Place, str | None], LayerWeights] = field(default_factory=dict, compare=False, repr=False)
 
-    def _rows(self) -> dict[str, pd.DataFrame]:
+    def _own_rows(self) -> dict[str, pd.DataFrame]:
         rows = [frame for seeds in self.places.values() for frame in seeds]
         return {self.technique: pd.concat(rows, ignore_index=True)} if rows else {}
 
@@ -129,8 +129,8 @@ class Beside(ByPlace):
     places: dict[Place, dict[str, LayerWeights]]
     centres: dict[Place, dict[str, Interval]]
 
-    def _rows(self) -> dict[str, pd.DataFrame]:
-        return {name: rows for told in self.told.values() for name, rows in told._rows().items()}
+    def _own_rows(self) -> dict[str, pd.DataFrame]:
+        return {name: rows for told in self.told.values() for name, rows in told._own_rows().items()}
 
     def table(self) -> pd.DataFrame:
         """Layer weights and M-CoG of the places that count, as ``analysis.agreement`` takes them (seeds averaged)."""
