@@ -18,7 +18,6 @@ from memloc.profiles.loading import parse_profile, profile_content
 from memloc.techniques import get_technique, register_technique, technique_names
 from memloc.techniques.base import settings_of
 
-
 SMALL = ["smoke", "planted-smoke", "mini", "small", "control", "techniques", "maps", "worth"]
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from memloc.errors import MemlocError
 from memloc.models.catalogue import ModelSpec, locate
+from memloc.models.quiet import quietly
 from memloc.models.tokenizer import HASH_VOCABULARY, PAD
 
 BUILTIN_SEED = 0
@@ -52,24 +53,20 @@ def _from_nothing(config: Any, spec: ModelSpec) -> Any:
 def _load_checkpoint(folder: Path, spec: ModelSpec) -> nn.Module:
     from safetensors import SafetensorError
     from transformers import AutoModel
-    from transformers.utils import logging
 
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # it lists heads that a bare backbone drops on purpose
     try:
-        model, told = AutoModel.from_pretrained(
-            folder,
-            dtype=torch.float32,  # transformers keeps a checkpoint's dtype, and an fp32 head crashes on fp16 states
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            **_without_pooler(spec),
-        )
+        with quietly():
+            model, told = AutoModel.from_pretrained(
+                folder,
+                dtype=torch.float32,  # transformers keeps a checkpoint's dtype, and an fp32 head crashes on fp16 states
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **_without_pooler(spec),
+            )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise MemlocError(f"weights of model {spec.name}", str(folder), "a readable safetensors checkpoint") from error
-    finally:
-        logging.set_verbosity(verbosity)
     if missing := sorted(told["missing_keys"]):  # transformers would go on with random weights there
         raise MemlocError(f"weights of model {spec.name}", f"no {missing[0]}", "a checkpoint with all weights")
     return model

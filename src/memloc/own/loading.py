@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from memloc.errors import MemlocError
+from memloc.models.quiet import quietly
 from memloc.own.checkpoints import OwnCheckpoint, first_line
 from memloc.own.classifier import OwnClassifier, own_family
 
@@ -97,29 +98,22 @@ def load(found: OwnCheckpoint, types: bool, head_of: OwnCheckpoint | None = None
 def stock(found: OwnCheckpoint, config: Any, any_head: bool) -> nn.Module:
     from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
-    from transformers.utils import logging
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # it lists the head of another task that is dropped on purpose
-    logging.disable_progress_bar()
     try:
-        model, told = AutoModelForSequenceClassification.from_pretrained(
-            found.folder,
-            config=config,
-            dtype=torch.float32,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            ignore_mismatched_sizes=any_head,
-        )
+        with quietly():
+            model, told = AutoModelForSequenceClassification.from_pretrained(
+                found.folder,
+                config=config,
+                dtype=torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=any_head,
+            )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         accepted = "a readable safetensors checkpoint of this configuration"
         raise MemlocError(f"weights of {found.title}", first_line(error), accepted) from error
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
     lacking = sorted({*told["missing_keys"], *(entry[0] for entry in told["mismatched_keys"])})
     lacking = [name for name in lacking if not (any_head and is_head(name))]
     if lacking:

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from memloc.errors import MemlocError
+from memloc.models.quiet import quietly
 from memloc.training.batches import derived_seed
 
 GAP = "___"
@@ -19,7 +20,8 @@ def _load(folder: Path, masked: bool) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
     kind = AutoModelForMaskedLM if masked else AutoModelForCausalLM
-    model = kind.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
+    with quietly():
+        model = kind.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
     return model.eval(), AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
