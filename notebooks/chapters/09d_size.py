@@ -67,7 +67,7 @@ tabulate.show_table(by_hand)
 # ## The models
 
 # %% tags=["hide-input"]
-tabulate.show_table(tabulate_size.models_table(sized))
+tabulate.show_table(tabulate_size.models_table(sized), tabulate_size.notes_table(sized))
 
 # %% [markdown]
 # Size is not all that differs, and for most pairs it is the least of it.
@@ -89,7 +89,8 @@ tabulate.show_table(tabulate_size.models_table(sized))
 # %% tags=["hide-input"]
 drawn = figures_size.weights_by_share(sized)
 caption = f"""Layer weight by swapping, divided by its mean, against the share of the layers; mean over seeds. A mark
-stands in the middle of its layer. Bands: 95 %, of the weight alone. Hollow: task not learnt. {sized.made}"""
+stands in the middle of its layer. Bands: 95 %, of the weight alone. Hollow: task not learnt.
+{sized.made("swapping")}"""
 show(drawn.figure, "fig-size-weights", caption, alt=drawn.alt)
 
 # %% [markdown]
@@ -101,16 +102,16 @@ show(drawn.figure, "fig-size-weights", caption, alt=drawn.alt)
 drawn = figures_size.centres(sized)
 caption = f"""M-CoG by swapping in two readings, with 95 % intervals over noisy examples, and over seeds where there are
 three. Stars: OPT of the study at two sizes, from curves digitised from a published figure. Hollow marks: task not
-learnt. {sized.made}"""
+learnt. {sized.made("swapping")}"""
 show(drawn.figure, "fig-size-centres", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_size.deeper_table(sized), tabulate_size.centre_table(sized))
 
 # %% [markdown]
-# In the first table the deeper model comes first in each row. *By the scale alone* is the difference of depth that the
-# memory of the example by hand would show between these two numbers of layers. Intervals draw tasks; for the study they
-# leave out how exactly its figures could be read.
+# The first table has means over tasks, the model with more layers less the one with fewer. *The scale alone* is the
+# difference of depth that the memory of the example by hand would show between these two numbers of layers. Intervals
+# draw tasks; for the study they leave out how exactly its figures could be read.
 #
 # ## The order of tasks
 #
@@ -134,7 +135,7 @@ tabulate.show_table(tabulate_size.order_table(sized))
 # %% tags=["hide-input"]
 drawn = figures_size.events(sized)
 caption = f"""Crossing of noisy examples and the layer from which classes are apart, in layers, a panel a model. 0:
-crossed before layer 1. $L + 1$: never. Hollow: task not learnt. {sized.made}"""
+crossed before layer 1. $L + 1$: never. Hollow: task not learnt. {sized.made("centroids")}"""
 show(drawn.figure, "fig-size-events", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]

@@ -151,6 +151,7 @@ def test_a_book_without_the_run_has_the_studys_numbers_alone(tmp_path: Path, mon
     assert open_binarised() is None
     facts = tabulate_binarised.binarised_facts(None)
     assert (facts["study-rho"], facts["both"]) == ("0.84", "0")
+    assert facts["state"] == tabulate_binarised.ABSENT
     numbers, verdicts = tables_of(["C15"], {})
     assert numbers["the study"].tolist() == ["0.84"]
     assert list(verdicts) == ["claim", "finding", "rule"]
@@ -159,6 +160,6 @@ def test_a_book_without_the_run_has_the_studys_numbers_alone(tmp_path: Path, mon
 
 def test_the_example_by_hand() -> None:
     shown, numbers = worked.two_orders()
-    assert shown["$d^2$"].sum() == int(numbers["sum"])
+    assert shown["d²"].sum() == int(numbers["sum"])
     assert float(numbers["rho"]) == pytest.approx(1 - 6 * 4 / (4 * 15))
     assert (numbers["close"], numbers["orders"]) == ("5", "24")

@@ -87,7 +87,7 @@ def test_a_model_is_taken_from_the_first_run_that_has_what_is_asked(sized: Sized
     assert list(sized.centroids) == ["nano"]
     assert set(sized.centroids["nano"].study.profile.models) == {SHALLOW, DEEP}
     assert list(sized.studies) == ["small", "nano"]
-    assert "results/small/" in sized.made
+    assert "results/small/" in sized.made("swapping")
     assert ("gen-cue-6a", DEEP) not in sized.places
 
 
@@ -99,8 +99,8 @@ def test_the_same_memory_has_one_share_and_two_depths(sized: Sized) -> None:
     assert np.isnan(shares.loc["gen-cue-6a", DEEP])
     row = tabulate_size.deeper_table(sized).iloc[0]
     assert row["models"] == "own-8 less own-4"
-    assert row["nearer to the last layer in"].endswith("of 3 tasks")
-    assert float(row["depth, by the scale alone"]) == pytest.approx(
+    assert row["deeper in"].endswith("of 3 tasks")
+    assert float(row["the scale alone"]) == pytest.approx(
         depths.loc["gen-cue-2a", DEEP] - depths.loc["gen-cue-2a", SHALLOW], abs=6e-4
     )
 

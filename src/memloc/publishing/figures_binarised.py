@@ -93,9 +93,8 @@ def study_depths() -> dict[str, tuple[float, float]]:
     from memloc.windows import windows
 
     bounds = attainable_range(windows(STUDY_LAYERS), STUDY_LAYERS)
-    many, two = (
-        told(f"swapping mcog of {which}").values for which in ("the tasks that were binarised", "binarised tasks")
-    )
+    names = ("the tasks that were binarised", "binarised tasks")
+    many, two = (told(f"swapping mcog of {name}").values for name in names)
     return {
         task: (float(relative_depth(value, bounds)), float(relative_depth(two[f"{task}v2"], bounds)))
         for task, value in many.items()

@@ -29,6 +29,7 @@ from memloc.publishing.sources import PACKAGE
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.publishing.tabulate_depth import depth
 from memloc.publishing.tabulate_speed import FOLDER
+from memloc.sealed import MANIFEST
 from memloc.windows import windows
 
 RUNS = ("small", "techniques", "maps", "nano")  # released runs that may hold models, in this order
@@ -124,10 +125,16 @@ class Sized:
         """Of these releases, as seen from the root of the book."""
         return [study.folder for study in self.studies.values()]
 
-    @property
-    def made(self) -> str:
-        """For the end of a caption: where the numbers are from."""
-        return " ".join(study.made for study in self.studies.values()) or "No released run is in this copy of the book."
+    def made(self, technique: str) -> str:
+        """For the end of a caption: where the numbers of swapping, or of the centroid analysis, are from."""
+        found = self.swapping if technique == "swapping" else self.centroids
+        studies = [part.study for part in found.values() if isinstance(part.study, ReleasedStudy)]
+        if not studies:
+            return "No released run is in this copy of the book."
+        origins = " ".join(dict.fromkeys(f"**{study.origin}**" for study in studies))
+        commands = "; ".join(f"`memloc run --profile {study.profile.name}`" for study in studies)
+        keys = ", ".join(f"`{study.folder}/{MANIFEST}`" for study in studies)
+        return f"{origins} Data: {commands}; keys: {keys}."
 
 
 def open_size(runs: Sequence[str] = RUNS) -> Sized:

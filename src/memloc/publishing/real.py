@@ -24,6 +24,7 @@ from memloc.publishing.reading import (
     read_training,
     rules,
 )
+from memloc.publishing.reading_binarised import Binarised
 from memloc.publishing.reading_control import Known, read_control
 from memloc.publishing.reading_maps import Mapped, read_maps
 from memloc.publishing.reading_pretraining import Worth
@@ -33,9 +34,9 @@ from memloc.publishing.style import show
 from memloc.publishing.tabulate import show_table
 from memloc.publishing.tabulate_depth import beside_study
 
-S = TypeVar("S", Training, Swapping, Told, Beside, Known, Mapped, Sensitivity)
-T = TypeVar("T", Training, Swapping, Told, Beside, Known, Mapped, Worth, Sensitivity)
-Shown = Training | Swapping | Told | Beside | Known | Mapped | Sensitivity
+S = TypeVar("S", Training, Swapping, Told, Beside, Known, Mapped, Sensitivity, Binarised)
+T = TypeVar("T", Training, Swapping, Told, Beside, Known, Mapped, Worth, Sensitivity, Binarised)
+Shown = Training | Swapping | Told | Beside | Known | Mapped | Sensitivity | Binarised
 
 ABSENT = "There is no released run on real data in this copy of the book, so this section is empty."
 SETTINGS = {  # of TrainConfig, in words

@@ -18,11 +18,15 @@ from memloc.publishing.figures import listed, model_title
 from memloc.publishing.figures_centroids import EVENTS
 from memloc.publishing.reading import Place, rules
 from memloc.publishing.reading_binarised import CENTRE, FORMS, RUN, Binarised
+from memloc.publishing.real import run_facts
+from memloc.publishing.style import sort_tasks
 from memloc.publishing.tabulate_claims import evidence
 from memloc.publishing.tabulate_techniques import DASH, number
 
 CLAIM = "C15"
+ABSENT = "No released run holds tasks beside their variants of two classes yet, so what this page says of one is empty."
 STUDY = {"rho": "mcog, spearman with multi-class", "difference": "mean difference of mcog"}
+MANY, TWO = "swapping mcog of the tasks that were binarised", "swapping mcog of binarised tasks"
 STUDY |= {"distance": "mean absolute difference of mcog"}
 ABOUT_RUN = (
     *("pairs", "models", "verdict", "reason", "rho", "difference", "distance"),
@@ -114,14 +118,15 @@ def difference_table(found: Binarised) -> pd.DataFrame:
 
 def study_table() -> pd.DataFrame:
     """The study's own M-CoG of both forms, means over its four models of twelve layers."""
-    many, two = (told(f"swapping mcog of {of}") for of in ("the tasks that were binarised", "binarised tasks"))
+    many, two = told(MANY).values, told(TWO).values
+    tasks = sort_tasks(many)
+    change = [two[f"{task}v2"] - many[task] for task in tasks]
     return pd.DataFrame(
         {
-            "task": list(many.values),
-            "the study's M-CoG, all classes": [f"{value:.2f}" for value in many.values.values()],
-            "two classes": [f"{two.values[f'{task}v2']:.2f}" for task in many.values],
-            "how it is known": many.how,
-            "±": f"{many.tolerance:g}",
+            "task": tasks,
+            "the study's M-CoG, all classes": [f"{many[task]:.2f}" for task in tasks],
+            "two classes": [f"{two[f'{task}v2']:.2f}" for task in tasks],
+            "two less all": [f"{value:+.2f}" for value in change],
         }
     )
 
@@ -132,10 +137,12 @@ def _study(name: str) -> float:
 
 def binarised_facts(found: Binarised | None) -> dict[str, str]:
     """Numbers of the sentences: the study's always, the run's where there is one."""
+    figures = told(MANY)
     facts = {f"study-{name}": f"{_study(name):.2f}" for name in STUDY}
+    facts |= {"study-how": figures.how, "study-tolerance": f"{figures.tolerance:g}"}
     if found is None:
-        where = f"How many rows a task and its variant have is said in the profile `{RUN}`."
-        return facts | dict.fromkeys(ABOUT_RUN, NONE) | {"both": "0", "places": "0", "sizes": where}
+        where = f"How many rows a task and its variant have is said in the profile {RUN}."
+        return facts | dict.fromkeys(ABOUT_RUN, NONE) | {"both": "0", "places": "0", "sizes": where, "state": ABSENT}
     claim = rules()[CLAIM]
     verdict = judge(claim, evidence(found.study, [claim]))
     swapping = found.orders[(found.orders["technique"] == "swapping") & (found.orders["metric"] == CENTRE)]
@@ -146,6 +153,7 @@ def binarised_facts(found: Binarised | None) -> dict[str, str]:
         "models": listed([model_title(model) for model in found.models]),
         "both": str(len(both)),
         "places": str(len(found.pairs) * len(found.models)),
+        "state": run_facts(found)["real"],
         "sizes": _sizes(found),
         "verdict": verdict.verdict,
         "reason": verdict.reason,

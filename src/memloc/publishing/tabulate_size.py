@@ -44,15 +44,15 @@ PRINTED = {CENTRE: "swapping mcog with opt-1.3b, spearman", "events": "centroid 
 
 
 def models_table(sized: Sized) -> pd.DataFrame:
-    """The models by size, which run each is from, and what its catalogue entry says; then the study's larger one."""
+    """The models by size and which run each is from; then the study's larger one."""
     rows = []
     for model in sized.models:
         run = sized.run_of(model)
         own = [place for place in sized.all_places if place[1] == model]
         seeds = sized.swapping[run].study.profile.models[model].seeds
         done = f"{sum(place in sized.places for place in own)} of {len(own)}"
-        rows.append({**_size(model), "run": run, "seeds": str(len(seeds)), "tasks memorised": done, **_about(model)})
-    return pd.DataFrame([*rows, {**_size(LARGER), "run": "not run here", **_about(LARGER)}]).fillna("")
+        rows.append({**_size(model), "run": run, "seeds": str(len(seeds)), "tasks memorised": done})
+    return pd.DataFrame([*rows, {**_size(LARGER), "run": "not run here"}]).fillna("")
 
 
 def _size(model: str) -> dict[str, str]:
@@ -61,9 +61,11 @@ def _size(model: str) -> dict[str, str]:
     return {"model": spec.title, "layers": str(spec.layers), "width": str(spec.hidden), "weights of layers": weights}
 
 
-def _about(model: str) -> dict[str, str]:
-    spec = get_model(model)
-    return {"architecture": spec.architecture.name, "what the catalogue says": spec.notes}
+def notes_table(sized: Sized) -> pd.DataFrame:
+    """What the catalogue says of each model beside its size."""
+    specs = [get_model(model) for model in (*sized.models, LARGER)]
+    rows = [(spec.title, spec.architecture.name, spec.notes or DASH) for spec in specs]
+    return pd.DataFrame(rows, columns=["model", "architecture", "what the catalogue says of it"])
 
 
 def centre_table(sized: Sized) -> pd.DataFrame:
@@ -75,9 +77,7 @@ def centre_table(sized: Sized) -> pd.DataFrame:
     titles = {model_title(model): model for model in sized.models}
     share = [shares.get(titles[row["model"]], pd.Series(dtype=float)).get(row["task"]) for _, row in table.iterrows()]
     table.insert(3, "share of the layers below", [DASH if value is None else number(value, 3) for value in share])
-    places = {place: position for position, place in enumerate(sized.all_places)}
-    order = [places[row["task"], titles[row["model"]]] for _, row in table.iterrows()]
-    return table.iloc[np.argsort(order)].reset_index(drop=True)
+    return _in_order(sized, table)
 
 
 def order_table(sized: Sized) -> pd.DataFrame:
@@ -114,11 +114,11 @@ def _deeper(grids: dict[str, pd.DataFrame], first: str, second: str) -> dict[str
     changes = {reading: (grid[second] - grid[first]).dropna() for reading, grid in grids.items()}
     row = {"models": f"{model_title(second)} less {model_title(first)}", "layers": f"{layers[1]} less {layers[0]}"}
     for reading, change in changes.items():
-        row[f"{reading}, mean [95 % over tasks]"] = _signed(mean_over_tasks(change))
+        row[f"{reading} [95 %]"] = _signed(mean_over_tasks(change))
     ruler = [float(relative_depth(*held_by_half(of))) for of in layers]
-    row["depth, by the scale alone"] = f"{ruler[1] - ruler[0]:+.3f}"
+    row["the scale alone"] = f"{ruler[1] - ruler[0]:+.3f}"
     change = changes[READINGS[0]]
-    return row | {"nearer to the last layer in": f"{int((change > 0).sum())} of {len(change)} tasks"}
+    return row | {"deeper in": f"{int((change > 0).sum())} of {len(change)} tasks"}
 
 
 def _signed(change: Interval) -> str:
@@ -131,7 +131,15 @@ def _signed(change: Interval) -> str:
 def event_table(sized: Sized) -> pd.DataFrame:
     """Events of the centroid analysis, as its chapter has them, from every run that has it."""
     parts = [centroid_table(part) for part in sized.centroids.values()]
-    return pd.concat(parts).fillna("").reset_index(drop=True) if parts else _nothing("no centroid analysis was run")
+    return _in_order(sized, pd.concat(parts).fillna("")) if parts else _nothing("no centroid analysis was run")
+
+
+def _in_order(sized: Sized, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of tables that a run each has made, a task after the other and models by size."""
+    titles = [model_title(model) for model in sized.models]
+    place = [(sized.tasks.index(row["task"]), titles.index(row["model"])) for _, row in table.iterrows()]
+    order = sorted(range(len(place)), key=lambda position: place[position])
+    return table.iloc[order].reset_index(drop=True)
 
 
 def study_table() -> pd.DataFrame:

@@ -147,7 +147,7 @@ def two_orders() -> tuple[pd.DataFrame, dict[str, str]]:
             "M-CoG, two classes": [f"{value:.1f}" for value in both[:, 1]],
             "rank": first,
             "rank with two": second,
-            "$d^2$": squares,
+            "d²": squares,
         }
     )
     found = float(correlation(both[:, 0], both[:, 1], "spearman")[0])
