@@ -17,6 +17,7 @@ profile = "mini"  # not used here: the models and the comparison come with the b
 # %% tags=["hide-input"]
 from memloc.publishing import facts, figures_pretraining, real, tabulate, tabulate_pretraining
 from memloc.publishing.reading_pretraining import open_worth, shipped_models
+from memloc.publishing.shipped_samples import said
 from memloc.publishing.style import show, use_style
 
 use_style()
@@ -56,17 +57,18 @@ show(drawn.figure, "fig-nano-loss", caption, alt=drawn.alt)
 #
 # ## What they learnt
 #
-# The loss is a number; the next two tables are what it means. They are computed while this page is built. First, the
-# words that BERT would put into a gap, with their probabilities:
+# The loss is a number; the next two tables are what it means. First, the words that BERT would put into a gap, with
+# their probabilities:
 
 # %% tags=["hide-input", "remove-stderr"]
-tabulate.show_table(tabulate_pretraining.gaps_table(models))
+words = said(models)
+tabulate.show_table(tabulate_pretraining.gaps_table(words))
 
 # %% [markdown]
 # And how the others go on. These are samples, one for each beginning, not the best of many:
 
 # %% tags=["hide-input", "remove-stderr"]
-tabulate.show_table(tabulate_pretraining.samples_table(models))
+tabulate.show_table(tabulate_pretraining.samples_table(words))
 
 # %% [markdown]
 # This is English, and it is nonsense. Models of this size learn which words go together and how sentences are built.

@@ -167,8 +167,25 @@ REMOVAL = _schema(
 # Of the pretraining of one model; `seconds` of training so far, `n` steps (train) or predictions (validation).
 PRETRAINING = _schema("pretraining", tokens=_int, split=_string, loss=_float, n=_int, seconds=_float)
 
+# What a pretrained model says: words for the gap of a prompt by rank, or how it goes on (rank 1, no probability).
+SAID = _schema("said", ("probability",), model=_string, prompt=_string, rank=_int, text=_string, probability=_float)
+
 _released = (RELEASED_OUTCOMES, RELEASED_TRACES, RELEASED_MAP)
-_all = (SPLIT, INDEX, TRACE, PRETRAINING, ROWS, *DETAILS.values(), *_released, FOUND, PLANTED, ASKED, RECALLED, REMOVAL)
+_all = (
+    SPLIT,
+    INDEX,
+    TRACE,
+    PRETRAINING,
+    SAID,
+    ROWS,
+    *DETAILS.values(),
+    *_released,
+    FOUND,
+    PLANTED,
+    ASKED,
+    RECALLED,
+    REMOVAL,
+)
 TABLES = {schema.metadata[TABLE].decode(): schema for schema in _all}
 
 ALLOWED = {"group": {"noisy", "clean", "all"}, "split": {"train", "validation", "test"}}

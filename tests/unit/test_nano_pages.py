@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from test_pretraining import run_of
@@ -17,7 +18,7 @@ from memloc.pipeline import Experiment
 from memloc.pretraining import tokens
 from memloc.pretraining.samples import fill_gaps, go_on
 from memloc.pretraining.saving import write_model
-from memloc.publishing import figures_pretraining, tabulate_pretraining
+from memloc.publishing import figures_pretraining, shipped_samples, tabulate_pretraining
 from memloc.publishing.reading import ReleasedStudy
 from memloc.publishing.reading_pretraining import WORDS, _shipped, read_worth
 from memloc.released import read_release
@@ -74,8 +75,18 @@ def test_files_of_a_model_are_counted_from_the_files(folders: dict[str, Path]) -
     assert f"{loss:.2f}" in table.loc["nano-bert", "held-out loss"]
     drawn = figures_pretraining.loss_curves(found)
     assert f"to {loss:.2f}" in drawn.alt
-    assert len(tabulate_pretraining.gaps_table(found)) == len(tabulate_pretraining.GAPS)
-    assert len(tabulate_pretraining.samples_table(found)) == len(tabulate_pretraining.BEGINNINGS)
+
+
+def test_what_the_models_say_is_asked_or_read(folders: dict[str, Path], tmp_path: Path) -> None:
+    found = [_shipped(get_model(str(folder))) for folder in folders.values()]
+    told = shipped_samples.ask(found)
+    gaps, samples = tabulate_pretraining.gaps_table(told), tabulate_pretraining.samples_table(told)
+    assert list(gaps["sentence"]) == list(shipped_samples.GAPS)
+    assert [text.startswith(told) for text, told in zip(samples["text"], shipped_samples.BEGINNINGS, strict=True)]
+    folder = shipped_samples.release_said(found, tmp_path / "said")
+    pd.testing.assert_frame_equal(shipped_samples.read_said(folder, found), told, check_dtype=False)
+    with pytest.raises(MemlocError, match="key of"):
+        shipped_samples.read_said(folder, found[:1])
 
 
 def test_what_a_start_is_worth_is_read_from_a_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

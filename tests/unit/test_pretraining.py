@@ -20,9 +20,10 @@ from memloc.models.tokenizer import CheckpointTokenizer
 from memloc.pretraining import tokens
 from memloc.pretraining.budget import Budget
 from memloc.pretraining.loop import Engine, Pretrainer
-from memloc.pretraining.objectives import MASKED, Blocks, as_rows, ask, backward, mask_tokens
+from memloc.pretraining.objectives import Blocks, as_rows, ask, backward, mask_tokens
 from memloc.pretraining.saving import write_model
 from memloc.pretraining.shapes import FAMILIES, Shape, build
+from memloc.pretraining.shares import MASKED
 from memloc.pretraining.tokens import END, FIRST_WORD, MASK, START
 
 MICRO = Shape(layers=2, hidden=16, heads=2, vocabulary=300)

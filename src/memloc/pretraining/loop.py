@@ -22,8 +22,9 @@ from memloc import tables
 from memloc.errors import MemlocError
 from memloc.pretraining.budget import Budget
 from memloc.pretraining.fast import compute_in_half
-from memloc.pretraining.objectives import MASKED_HELD_OUT, ROW, Blocks, as_rows, ask, backward, loss_sum
+from memloc.pretraining.objectives import ROW, Blocks, as_rows, ask, backward, loss_sum
 from memloc.pretraining.shapes import Shape, build, is_masked
+from memloc.pretraining.shares import MASKED_HELD_OUT
 from memloc.pretraining.tokens import LONGEST_ROW
 from memloc.training.batches import derived_seed
 from memloc.training.points import load_point, save_point

@@ -17,14 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from memloc.pretraining.fast import cross_entropy_sum
+from memloc.pretraining.shares import MASKED, TO_MASK, TO_RANDOM
 from memloc.pretraining.tokens import FIRST_WORD, LONGEST_ROW, MASK, START
 from memloc.training.batches import derived_seed
 
 ROW = 128
 LONG_EVERY = 8
-# BERT asks for 15 % of the words. With few tokens to learn from, asking for more of them teaches more (Wettig et al.
-# 2023); held-out text is asked as BERT's is, so that losses can be compared.
-MASKED, MASKED_HELD_OUT, TO_MASK, TO_RANDOM = 0.4, 0.15, 0.8, 0.1
 CHUNK = 512  # positions whose logits exist at a time: [512, 8192] floats are 16 MB; malloc gives 32 MB back
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from memloc import tables
 from memloc.pretraining.loop import Pretrainer
-from memloc.pretraining.objectives import MASKED, MASKED_HELD_OUT
+from memloc.pretraining.shares import MASKED, MASKED_HELD_OUT
 from memloc.pretraining.tokens import for_model, load_tokenizer
 
 CARD = """# nano-{name}

@@ -15,7 +15,8 @@ PROFILE = "mini"  # the default of every chapter
 
 
 def release_all(results: Path | None = None, workers: int = 1) -> list[Path]:
-    """Release the default profile, the smallest benchmarks, the example of a model of one's own, and declarations.
+    """Release all that readers are shown beside runs on real data: the default profile, the smallest benchmarks, the
+    example of a model of one's own, what the shipped models say, and declarations.
 
     What the store lacks of them is computed first.
 
@@ -36,6 +37,9 @@ def release_all(results: Path | None = None, workers: int = 1) -> list[Path]:
     from memloc.publishing import own_localiser  # noqa: F401 - registers what the reader enters
     from memloc.publishing.own_example import NAME, own_example, release_own_example
     from memloc.publishing.reading_planted import ENTRY, OWN, SMOKE, made_now
+    from memloc.publishing.reading_pretraining import shipped_models
+    from memloc.publishing.shipped_samples import NAME as SAID
+    from memloc.publishing.shipped_samples import release_said
     from memloc.releasing import release
     from memloc.running import run_profile
     from memloc.store import Store
@@ -51,4 +55,5 @@ def release_all(results: Path | None = None, workers: int = 1) -> list[Path]:
         planted.release(made_now(), results / SMOKE),
         planted.release(made_now((OWN,)), results / ENTRY),
         release_own_example(own_example(Store()), results / NAME),
+        release_said(shipped_models(), results / SAID),
     ]

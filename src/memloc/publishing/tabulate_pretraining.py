@@ -8,22 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from memloc.pretraining.objectives import MASKED
-from memloc.pretraining.samples import fill_gaps, go_on
+from memloc.pretraining.shares import MASKED
 from memloc.publishing.facts import NONE
 from memloc.publishing.figures import listed, model_title
 from memloc.publishing.reading_pretraining import RANDOM, WORDS, Shipped, Worth
 from memloc.publishing.style import sort_tasks
-
-# our own words; what a model makes of them is computed
-GAPS = (
-    "a dog is an ___ that barks.",
-    "she opened the ___ and went into the house.",
-    "the king and the ___ were married.",
-    "two and two make ___.",
-    "paris is the capital of ___.",
-)
-BEGINNINGS = ("a horse is an animal that", "she looked at him and", "to start the program, you have to")
 
 
 def models_table(models: Sequence[Shipped]) -> pd.DataFrame:
@@ -48,28 +37,18 @@ def models_table(models: Sequence[Shipped]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def gaps_table(models: Sequence[Shipped]) -> pd.DataFrame:
-    """What the masked models put into gaps."""
+def gaps_table(said: pd.DataFrame) -> pd.DataFrame:
+    """What the masked models put into gaps, from what the models say (``tables.SAID``)."""
     rows = []
-    for model in models:
-        if model.masked:
-            for sentence, found in fill_gaps(model.folder, GAPS).groupby("sentence", sort=False):
-                words = [
-                    f"{word} ({chance:.2f})" for word, chance in zip(found["word"], found["probability"], strict=True)
-                ]
-                rows.append({"model": model.spec.name, "sentence": sentence, "likeliest words": ", ".join(words)})
+    for (model, prompt), found in said.dropna(subset="probability").groupby(["model", "prompt"], sort=False):
+        words = [f"{word} ({chance:.2f})" for word, chance in zip(found["text"], found["probability"], strict=True)]
+        rows.append({"model": model, "sentence": prompt, "likeliest words": ", ".join(words)})
     return pd.DataFrame(rows)
 
 
-def samples_table(models: Sequence[Shipped]) -> pd.DataFrame:
-    """How the causal models go on."""
-    rows = [
-        {"model": model.spec.name, "text": text}
-        for model in models
-        if not model.masked
-        for text in go_on(model.folder, BEGINNINGS)
-    ]
-    return pd.DataFrame(rows)
+def samples_table(said: pd.DataFrame) -> pd.DataFrame:
+    """How the causal models go on, likewise."""
+    return said.loc[said["probability"].isna(), ["model", "text"]].reset_index(drop=True)
 
 
 def worth_table(worth: Worth) -> pd.DataFrame:
