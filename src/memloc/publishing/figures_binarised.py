@@ -114,7 +114,7 @@ def _depth_words(found: Binarised) -> str:
 def events_of_both(found: Binarised) -> Drawn:
     """Crossing across, the separation of classes up: a panel a model, a line from a task to its variant."""
     tasks, (x, y) = [base for base, _ in found.pairs], EVENTS["centroids"]
-    figure, panels = tiles(len(found.models), 2.35, columns=2)
+    figure, panels = tiles(len(found.models), 2.7, columns=2)
     part = found.values[found.values["technique"] == "centroids"]
     wide = part.pivot(index=["model", "task"], columns="metric", values=["multi", "two"])
     for panel, model in zip(panels, found.models, strict=True):
