@@ -104,8 +104,8 @@ real.show_tables(found, tabulate_binarised.order_table, tabulate_binarised.diffe
 # are left, with two from every wrong label. A {term}`crossing` that moves may have moved for that reason.
 
 # %% tags=["hide-input"]
-caption = """Crossing of noisy examples and the layer from which classes are apart, in layers. A line leads from a task
-with all its classes (circle) to the same with two (triangle). 0: crossed before layer 1. $L + 1$: never. Hollow: not
+caption = """Crossing of noisy examples and the layer from which classes are apart, in layers. A line leads from a task,
+all its classes (circle), to its variant of two (triangle). 0: crossed before layer 1. $L + 1$: never. Hollow: not
 learnt in one of its forms."""
 real.show_figure(found, figures_binarised.events_of_both, "fig-binarised-events", caption)
 

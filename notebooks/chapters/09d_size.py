@@ -22,11 +22,10 @@ from memloc.publishing.sources import STUDY
 from memloc.publishing.style import show, use_style
 
 use_style()
-sized, calculated = reading_size.open_size(), reading_size.read_cost(tflops, call_ms)
+sized = reading_size.open_size()
 told = tabulate_size.size_facts(sized)
 facts.glue_all("size", told, sized)
 facts.glue_all("size-study", tabulate_size.study_facts(), STUDY)
-facts.glue_all("size-cost", tabulate_size.cost_facts(calculated), reading_size.COST_FILES)
 Markdown(told["state"])
 
 # %% [markdown]
@@ -113,24 +112,10 @@ tabulate.show_table(tabulate_size.deeper_table(sized), tabulate_size.centre_tabl
 # difference of depth that the memory of the example by hand would show between these two numbers of layers. Intervals
 # draw tasks; for the study they leave out how exactly its figures could be read.
 #
-# ## The order of tasks
-#
-# Whether memory moved as a whole is one question; whether tasks keep their *order* is the one the study asked. Within a
-# model both readings have the same order. Where only four tasks are common to two models there are 24 orders, and no
-# $p$ can be below a twelfth.
-
-# %% tags=["hide-input"]
-tabulate.show_table(tabulate_size.order_table(sized))
-
-# %% [markdown]
-# With the tasks that are here the smallest $p$ there can be is {glue:text}`size-least-p`. Intervals draw whole tasks
-# too; with as few as these they often reach from −1 to 1, and where they do not it is no better founded. Twelve tasks
-# are what the study had.
-#
 # ## Events
 #
 # {term}`Crossing` and the separation of classes, as in the chapter on {doc}`centroids <09_centroids>`, for models of
-# different depth. Axes go from 0 to one more than the last layer; in correlations events are shares of $L + 1$.
+# different depth. Axes go from 0 to one more than the last layer.
 
 # %% tags=["hide-input"]
 drawn = figures_size.events(sized)
@@ -138,15 +123,25 @@ caption = f"""Crossing of noisy examples and the layer from which classes are ap
 crossed before layer 1. $L + 1$: never. Hollow: task not learnt. {sized.made("centroids")}"""
 show(drawn.figure, "fig-size-events", caption, alt=drawn.alt)
 
+# %% [markdown]
+# ## The order of tasks
+#
+# Whether memory moved as a whole is one question; whether tasks keep their *order* is the one the study asked. Within a
+# model both readings of the M-CoG have the same order; events are taken as shares of $L + 1$.
+
 # %% tags=["hide-input"]
-tabulate.show_table(tabulate_size.event_table(sized))
+tabulate.show_table(tabulate_size.order_table(sized), tabulate_size.event_table(sized))
 
 # %% [markdown]
+# $p$ is the share of orders of the tasks that agree, or disagree, at least as much. Four tasks have 24 orders, one the
+# same and one reversed, so a twelfth is the least; with the tasks that are here it is {glue:text}`size-least-p`.
+# Intervals draw whole tasks. Of few tasks they often reach from −1 to 1, and where they do not they are no better
+# founded. Twelve tasks are what the study had.
+#
 # ## The study's larger model
 #
 # OPT 1.3B has 24 layers of width 2048; the study trained it with one seed and ran swapping and centroids alone.
-# {numref}`fig-size-study` shows what it published. Printed correlations are beside those that the same numbers, read
-# off figures, come to here. Initiation of the small models is published for five tasks only.
+# {numref}`fig-size-study` shows what it published. Initiation of the small models is published for five tasks only.
 
 # %% tags=["hide-input"]
 drawn = figures_size.study_sizes()
@@ -155,22 +150,24 @@ layers below it, of OPT 125M. Middle and right: events as shares of $L + 1$, mea
 or read by eye from published figures; crossings and initiations are exact to a layer."""
 show(drawn.figure, "fig-size-study", caption, alt=drawn.alt)
 
-# %% tags=["hide-input"]
-tabulate.show_table(tabulate_size.study_table())
-
 # %% [markdown]
-# **The model is in the catalogue** (`opt-1.3b`) **and was not run here.** Training alone needs about
-# {glue:text}`size-cost-memory` of memory for {glue:text}`size-cost-batch` examples of {glue:text}`size-cost-longest`
-# tokens, in fp32. All twelve tasks once, as the study ran them, are calculated in the table, by the formulas and
-# assumptions of the chapter on {doc}`scale <14_scale>`: {glue:text}`size-cost-gpu-hours` hours of one GPU, or
-# {glue:text}`size-cost-core-years` years of one core. On a machine with a GPU and the hub it would be
+# **The model is in the catalogue** (`opt-1.3b`) **and was not run here.** On a machine with a GPU and the hub it would
+# be
 #
 # ```
 # memloc run --profile larger --device cuda
 # ```
+#
+# Training alone needs about {glue:text}`size-cost-memory` of memory for {glue:text}`size-cost-batch` examples of
+# {glue:text}`size-cost-longest` tokens, in fp32. All twelve tasks once, as the study ran them, take
+# {glue:text}`size-cost-gpu-hours` hours of one GPU or {glue:text}`size-cost-core-years` years of one core: calculated,
+# by the formulas and assumptions of the chapter on {doc}`scale <14_scale>`. The first table has the study's
+# correlations as it printed them, beside those that its numbers, read off figures, come to here; the second the hours.
 
 # %% tags=["hide-input"]
-tabulate.show_table(tabulate_size.cost_table(calculated))
+calculated = reading_size.read_cost(tflops, call_ms)
+facts.glue_all("size-cost", tabulate_size.cost_facts(calculated), reading_size.COST_FILES)
+tabulate.show_table(tabulate_size.study_table(), tabulate_size.cost_table(calculated))
 
 # %% [markdown]
 # ## The published finding
