@@ -65,14 +65,17 @@ words = said(models)
 tabulate.show_table(tabulate_pretraining.gaps_table(words))
 
 # %% [markdown]
-# And how the others go on. These are samples, one for each beginning, not the best of many:
+# They are frequent words and punctuation, whatever the sentence. BERT was asked about fewer words of the same text, and
+# with this budget it has learnt what single words are like more than how they go together. What that is worth to a
+# classifier is another question, which the next section answers. The others go on like this. These are samples, one for
+# each beginning, not the best of many:
 
 # %% tags=["hide-input", "remove-stderr"]
 tabulate.show_table(tabulate_pretraining.samples_table(words))
 
 # %% [markdown]
-# This is English, and it is nonsense. Models of this size learn which words go together and how sentences are built.
-# They know next to nothing about the world.
+# This is English, and it is nonsense. These three learnt which words go together and how phrases are built. They know
+# next to nothing about the world.
 #
 # ## What pretraining bought
 #

@@ -145,7 +145,7 @@ def _book(book: Path, mend: bool) -> Iterator[Finding]:
     from memloc.publishing.own_example import NAME, read_own_example
     from memloc.released import read_release
     from memloc.releasing import mend_releases
-    from memloc.sealed import MANIFEST, kind_of
+    from memloc.sealed import MANIFEST, kind_of, read_sealed
 
     readers: dict[str, Callable[[Path], Any]] = {"": read_release, KIND: read_benchmark, NAME: read_own_example}
 
@@ -153,7 +153,7 @@ def _book(book: Path, mend: bool) -> Iterator[Finding]:
         yield Finding(str(path), "was left by a release that was killed", "removed; the release before it is in place")
     for manifest in sorted((book / "results").glob(f"*/{MANIFEST}")):
         try:
-            readers.get(kind_of(manifest), read_release)(manifest.parent)
+            readers.get(kind_of(manifest), read_sealed)(manifest.parent)
         except MemlocError as error:
             advice = "take it from the repository again, or make it anew"
             yield Finding(str(manifest.parent), f"is not as it was released ({error})", advice=advice)

@@ -79,6 +79,7 @@ def localiser(
     def register(find: F) -> F:
         told_by = {"name": name, "version": version, "arms": tuple(arms), "optional": tuple(optional)}
         made = type(name, (_Localiser,), {**told_by, "defaults": dict(defaults), "find": staticmethod(find)})
+        made.__module__ = find.__module__
         made.__qualname__ = f"{find.__module__}.{find.__qualname__}"  # another function of that name is refused
         made.__doc__ = find.__doc__
         register_technique(made)
