@@ -19,8 +19,8 @@ show_table(tabulate_atlas.family_card(family))
 
 # %% [markdown]
 # The study's own models are larger than a laptop trains in a night, and are fetched from the hub. Models of the same
-# family that can be run anywhere stand in for them: small pre-trained ones for evidence, tiny ones with random weights
-# to show that the method works.
+# family that can be run anywhere stand in for them: small pre-trained ones, one of which comes with this book, and tiny
+# ones with random weights for tests.
 
 # %% tags=["hide-input"]
 show_table(tabulate_atlas.member_table(family))

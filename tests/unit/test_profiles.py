@@ -21,7 +21,7 @@ from memloc.techniques.base import settings_of
 SMALL = ["smoke", "planted-smoke", "mini", "small", "control", "techniques", "maps", "worth"]
 
 
-@pytest.mark.parametrize("name", [*SMALL, "sensitivity", "binarised", "planted-small", "paper", "larger"])
+@pytest.mark.parametrize("name", [*SMALL, "nano", "sensitivity", "binarised", "planted-small", "paper", "larger"])
 def test_profiles_name_only_known_things(name: str) -> None:
     assert name in profile_names()
     found = load_profile(name)
