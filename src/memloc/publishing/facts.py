@@ -52,12 +52,12 @@ def study_facts(study: Study) -> dict[str, str]:
         "origin": study.origin,
         "rate": f"{100 * profile.data.noise_rate:g} %",
         "rate-share": f"{profile.data.noise_rate:g}",
-        "rows": _span(sizes),
+        "rows": span(sizes),
         "data-seed": str(profile.data.seed),
     }
 
 
-def _span(numbers: Sequence[int]) -> str:
+def span(numbers: Sequence[float]) -> str:
     """From the smallest to the largest, or the one number they all are."""
     return f"{min(numbers)}" if min(numbers) == max(numbers) else f"{min(numbers)} to {max(numbers)}"
 
@@ -73,7 +73,7 @@ def training_facts(training: Training) -> dict[str, str]:
         "learnt": str(int(status["learnt"].sum())),
         "both": str(int(kept["learnt"].sum())),
         "not-learnt-tasks": listed(not_learnt) if not_learnt else NONE,
-        "epochs": _span(status["epochs"].tolist()),
+        "epochs": span(status["epochs"].tolist()),
         "cost": f"{100 * (status['normal'] - status['validation']).mean():.1f}",
         "threshold": f"{MEMORISED:g}",
         "alpha": f"{ALPHA:g}",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from memloc.pretraining.shares import MASKED
-from memloc.publishing.facts import NONE
+from memloc.publishing.facts import NONE, span
 from memloc.publishing.figures import listed, model_title
 from memloc.publishing.reading_pretraining import RANDOM, WORDS, Shipped, Worth
 from memloc.publishing.style import sort_tasks
@@ -73,7 +73,7 @@ def shipped_facts(models: Sequence[Shipped]) -> dict[str, str]:
     return {
         "models": listed(list(ends)),
         "tokens": _alike([f"{tokens / 1e6:.1f} million" for tokens, _ in ends.values()]),
-        "parameters": _alike([f"{model.parameters / 1e6:.1f} million" for model in models]),
+        "parameters": f"{span([round(model.parameters / 1e6, 1) for model in models])} million",
         "layers": _alike([str(model.spec.layers) for model in models]),
         "hidden": _alike([str(model.spec.hidden) for model in models]),
         "losses": listed([f"{name} {loss:.2f}" for name, (_, loss) in ends.items()]),
