@@ -77,7 +77,7 @@ def shipped_facts(models: Sequence[Shipped]) -> dict[str, str]:
         "layers": _alike([str(model.spec.layers) for model in models]),
         "hidden": _alike([str(model.spec.hidden) for model in models]),
         "losses": listed([f"{name} {loss:.2f}" for name, (_, loss) in ends.items()]),
-        "masked": f"{MASKED:.0%}",
+        "masked": f"{100 * MASKED:g} %",
     }
 
 
