@@ -1,8 +1,12 @@
-"""Walk through the pages of a built book in a browser, as on a large light screen and on a small dark one."""
+"""Walk through the pages of a built book in a browser, as on a large light screen and on a small dark one.
+
+With ``MEMLOC_LOOKS=all`` in the environment also the other way round.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,7 +15,8 @@ import chrome
 
 from memloc.publishing import build
 
-LOOKS = ((1400, False), (390, True))  # width in pixels; whether dark
+EVERY_LOOK = ((1400, False), (1400, True), (390, False), (390, True))  # width in pixels; whether dark
+LOOKS = EVERY_LOOK if os.environ.get("MEMLOC_LOOKS") == "all" else ((1400, False), (390, True))
 HEAVIEST = 1_500_000  # bytes that a page may load before anybody scrolls
 
 
@@ -44,5 +49,5 @@ def walk(address: str, pages: Iterable[str], tab: chrome.Tab) -> list[str]:
                 told.append(f"weighs {visit.weight} bytes")
             if tab.sideways() > 0:
                 told.append(f"is {tab.sideways()} pixels wider than its window")
-            found += [f"{page} at {width}: {line}" for line in told]
+            found += [f"{page} at {width}{' dark' * dark}: {line}" for line in told]
     return found
