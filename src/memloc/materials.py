@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memloc.arms import AUXILIARY, MAIN
+from memloc.config import DataConfig
 from memloc.configurations import CellId, Configurations
 from memloc.data.catalogue import get_task
 from memloc.data.loaded import LoadedData, read_dataset, write_dataset
@@ -45,7 +46,8 @@ class Materials(Configurations):
 
         def make(folder: Path) -> None:
             spec = get_task(task)
-            write_dataset(prepare(load_raw(spec, self.profile.source, self.data_dir), spec, self.profile.data), folder)
+            data = DataConfig(**config["data"])  # what the key says, and nothing that could differ from it
+            write_dataset(prepare(load_raw(spec, self.profile.source, self.data_dir), spec, data), folder)
 
         return read_dataset(self.store.get_or_make("dataset", config, make))
 

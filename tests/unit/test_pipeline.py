@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
-from tiny import profile
+from tiny import OWN, profile
 
 from memloc import tables
 from memloc.analysis.overview import overview
@@ -285,3 +285,15 @@ def test_what_only_a_run_can_know_is_told_before_anything_is_written(
         with pytest.raises(MemlocError, match=message):
             start(experiment(tmp_path / "home", **changes))
     assert not (tmp_path / "home").exists()
+
+
+def test_a_task_with_data_settings_of_its_own_gets_them(tmp_path: Path) -> None:
+    own = {"cap": 60, "noise_rate": 0.3}
+    several = experiment(tmp_path / "several", tasks={"gen-cue-2a": {}, "gen-comp-2a": own})
+    alone = experiment(tmp_path / "alone", tasks=["gen-comp-2a"], data={**OWN["data"], **own})
+    found, usual = several.dataset("gen-comp-2a").train, several.dataset("gen-cue-2a").train
+    assert len(found) == 60
+    assert (found["group"] == "noisy").sum() == 18
+    assert len(usual) == OWN["data"]["cap"]
+    assert found.equals(alone.dataset("gen-comp-2a").train)
+    assert several.dataset_config("gen-comp-2a") == alone.dataset_config("gen-comp-2a")
