@@ -19,17 +19,15 @@ device = "auto"
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
 
-from memloc.publishing import facts, figures_swapping, real, tabulate, tabulate_claims, tabulate_swapping, worked
+from memloc.publishing import facts, figures_swapping, real, sources, tabulate, tabulate_claims, tabulate_swapping
 from memloc.publishing.reading import open_study, read_swapping
-from memloc.publishing.sources import CLAIMS
 from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 swapping, released = read_swapping(study), real.open_swapping("small")
 facts.glue_all("swap", facts.study_facts(study) | facts.swapping_facts(swapping), swapping)
-facts.glue_all("swap", tabulate_claims.commits(), CLAIMS)
-facts.glue_all("swap", real.run_facts(released), released)
+facts.glue_all("swap", tabulate_claims.commits(), sources.CLAIMS)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -66,6 +64,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # accuracies, subtract from 1, and you have {glue:text}`hand-middle`, the middle of the second table.
 
 # %% tags=["hide-input"]
+from memloc.publishing import worked
+
 windows, weights, numbers = worked.three_layers()
 facts.glue_all("hand", numbers, windows, weights)
 tabulate.show_table(windows, weights)
@@ -143,6 +143,7 @@ tabulate.show_table(tabulate_swapping.swapping_table(swapping))
 # the table.
 
 # %% tags=["hide-input"]
+facts.glue_all("swap", real.run_facts(released), released)
 caption = """Real tasks, pre-trained models: M-CoG by task and model. Bars: 95 % bootstrap intervals, over noisy
 examples and, from three seeds up, over seeds. Shaded: attainable range. Dotted: the middle. Hollow: task not learnt.
 Stars: BERT in the original study, digitised from a published figure; shown where a model here has as many layers."""
@@ -167,16 +168,16 @@ real.show_numbers(released, depth_table)
 #
 # ## Take-away
 #
-# Of {glue:text}`swap-places` combinations of task and model, {glue:text}`swap-measured` memorised and
+# Combinations of task and model: {glue:text}`swap-places`, of which {glue:text}`swap-measured` memorised and
 # {glue:text}`swap-counted` also learnt the task. {glue:text}`swap-note`:
 #
-# - *Depth.* The M-CoG goes from {glue:text}`swap-lowest` to {glue:text}`swap-highest`, of an attainable
+# - *Depth.* The lowest M-CoG is {glue:text}`swap-lowest`, the highest {glue:text}`swap-highest`, of an attainable
 #   {glue:text}`swap-attainable`. Its interval lies wholly below the middle in {glue:text}`swap-below`, wholly above
 #   it in {glue:text}`swap-above`, and on both sides in {glue:text}`swap-open`.
 # - *Local or spread out.* The most that a single layer makes a model forget is {glue:text}`swap-single`, as a share
-#   of the noisy examples. It is more than half in {glue:text}`swap-half` combinations.
-# - *Side effects.* The lowest accuracy on {term}`clean` examples under any window is {glue:text}`swap-clean`. It stays
-#   at .98 or above in {glue:text}`swap-spared` combinations.
+#   of the noisy examples. Combinations where it is more than half: {glue:text}`swap-half`.
+# - *Side effects.* The lowest accuracy on {term}`clean` examples under any window is {glue:text}`swap-clean`.
+#   Combinations where it stays at .98 or above: {glue:text}`swap-spared`.
 # - *Task or model?* With depth measured from 0 to 1 along the attainable range: {glue:text}`swap-spread`. This
 #   describes the run; it is no test.
 #

@@ -114,8 +114,8 @@ tabulate.show_table(tabulate_size.deeper_table(sized), tabulate_size.centre_tabl
 #
 # ## Events
 #
-# {term}`Crossing` and the separation of classes, as in the chapter on {doc}`centroids <09_centroids>`, for models of
-# different depth. Axes go from 0 to one more than the last layer.
+# {term}`Crossing <crossing>` and the separation of classes, as in the chapter on {doc}`centroids <09_centroids>`, for
+# models of different depth. Axes go from 0 to one more than the last layer.
 
 # %% tags=["hide-input"]
 drawn = figures_size.events(sized)

@@ -24,10 +24,9 @@ from memloc.publishing.style import show, use_style
 use_style()
 growth, steps = reading_scale.read_growth(), reading_scale.read_steps()
 calculated = reading_scale.calculate(tflops, call_ms)
-facts.glue_all("scale", facts_scale.growth_facts(growth), facts_scale.FILES["growth"])
-facts.glue_all("scale", facts_scale.steps_facts(steps), facts_scale.FILES["steps"])
-facts.glue_all("scale-flow", facts_scale.flow_facts(), facts_scale.FILES["flow"])
-facts.glue_all("scale-run", facts_scale.run_facts(calculated), facts_scale.FILES["run"])
+told, files = facts_scale.growth_facts(growth) | facts_scale.steps_facts(steps), facts_scale.FILES
+facts.glue_all("scale", told, files["growth"], files["steps"])
+facts.glue_all("scale-flow", facts_scale.flow_facts(), files["flow"])
 Markdown(facts_scale.about_growth(growth))
 
 # %% [markdown]
@@ -114,6 +113,7 @@ tabulate.show_table(tabulate_scale.steps_table(steps))
 # Change them with `-p tflops=20` or `-p call_ms=0.1`. A measurement is better: `memloc estimate --device cuda`.
 
 # %% tags=["hide-input"]
+facts.glue_all("scale-run", facts_scale.run_facts(calculated), files["run"])
 tabulate.show_table(tabulate_scale.work_table(calculated))
 
 # %% [markdown]

@@ -25,7 +25,7 @@ from memloc.publishing import project_root
 from memloc.publishing.atlas import page_name
 from memloc.publishing.reading import CELL, Place, ReleasedStudy, open_release, read_swapping, read_training
 from memloc.publishing.reading_techniques import WEIGHING, Told, read_told
-from memloc.sealed import MANIFEST, read_manifest
+from memloc.sealed import MANIFEST, kind_of, read_manifest
 
 FIRST = ("small", "techniques", "maps", "control")  # runs that are known, in this order; others follow by name
 
@@ -152,15 +152,17 @@ def run_names(results: Path | None = None) -> list[str]:
     """Names of the released runs of cells in ``results/`` on tasks that people wrote.
 
     A release of another kind names its kind. Generated tasks are shown in the chapters, where they are called so.
-    Variants of a profile are no evidence beside it: they are the same cells with one setting changed.
+    Variants of a profile are no evidence beside it: they are the same cells with one setting changed. A run without
+    techniques, as the comparison of starts, locates nothing.
     """
     folder = results or project_root() / "results"
     manifests = {
         path.parent.name: read_manifest(path.parent)
         for path in folder.glob(f"*/{MANIFEST}")
-        if not is_variant(path.parent.name)
+        if not is_variant(path.parent.name) and not kind_of(path)
     }
-    names = [name for name, told in manifests.items() if "kind" not in told and told["profile"]["source"] != GENERATED]
+    profiles = {name: told["profile"] for name, told in manifests.items()}
+    names = [name for name, told in profiles.items() if told["source"] != GENERATED and told["techniques"]]
     return sorted(names, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
 
 
