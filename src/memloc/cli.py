@@ -166,7 +166,7 @@ def _describe(arguments: argparse.Namespace) -> None:
     spec = get_task(arguments.task)
     source = arguments.source or ("generated" if spec.generated is not None else None)
     if source is None:
-        raise MemlocError("data source", None, "--source hub or --source files")
+        raise MemlocError("data source", None, " or ".join(f"--source {name}" for name in spec.sources))
     dataset = prepare(load_raw(spec, source, arguments.data), spec, DataConfig())
     print(f"{spec.name}: {spec.title} ({spec.group}, licence {spec.licence})")
     for note in (spec.warning, *spec.notes, *dataset.report["notes"]):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 from memloc.errors import MemlocError, unknown_name
 
 KEY_LENGTH = 20
+OF_ONES_OWN = "one of your own comes with memloc --catalogue FILE, or MEMLOC_CATALOGUE"  # told where a name is unknown
 
 # a name that is part of a file's name or shown as it is: it climbs out of no folder and holds no markup
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -59,6 +61,11 @@ def user_catalogues() -> list[Path]:
     An environment variable, so that worker processes and chapters see the same entries as the command behind them.
     """
     return [Path(name) for name in os.environ.get("MEMLOC_CATALOGUE", "").split(os.pathsep) if name]
+
+
+def program() -> str:
+    """``memloc`` as a reader has to call it for what was made here: with the user's catalogues, by their file names."""
+    return " ".join(["memloc", *(f"--catalogue {shlex.quote(path.name)}" for path in user_catalogues())])
 
 
 def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:

@@ -26,10 +26,12 @@ class Corrupt(MemlocError):
     """A stored file is truncated, altered or missing. The store recomputes instead of passing this on."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> MemlocError:
-    """The error for a name that is not in a catalogue, naming the nearest ones that are."""
+def unknown_name(kind: str, name: str, known: Iterable[str], else_from: str = "") -> MemlocError:
+    """The error for a name that is not in a catalogue, naming the nearest ones that are, and where others come from."""
     names = sorted(known)
+    more = f"; {else_from}" if else_from else ""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if near:
-        return MemlocError(f"unknown {kind}", name, "did you mean " + " or ".join(near) + f"? ({len(names)} are known)")
-    return MemlocError(f"unknown {kind}", name, names)
+        asked = f"did you mean {' or '.join(near)}? ({len(names)} are known)"
+        return MemlocError(f"unknown {kind}", name, asked + more)
+    return MemlocError(f"unknown {kind}", name, ", ".join(names) + more)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def with_profile(
-    parser: argparse.ArgumentParser, default: str = "mini", names_known: str = "smoke, mini, small, paper"
+    parser: argparse.ArgumentParser, default: str = "mini", names_known: str = "a name that memloc profiles lists"
 ) -> argparse.ArgumentParser:
     """Add the options that choose a profile and what of it."""
     told = f"{names_known}, or a file of your own; PROFILE@VARIANT: one of its variants (default: {default})"

@@ -89,6 +89,7 @@ def test_page_ends_with_the_line_that_makes_it_again(sources: Callable[..., Path
     line = re.search(r"^memloc book execute .*$", end, flags=re.MULTILINE)
     assert line
     assert line[0].startswith("memloc book execute --only 01_a --profile smoke -p factor=2.0 -p ")
+    assert "this page has `factor`, `name`." in end, "what may follow -p is told where it can be tried"
     assert "<01_a.ipynb>" in end
     assert "</notebooks/chapters/01_a.py>" in end
     assert "“Numbers”: {download}`table-1.csv <data/01_a/table-1.csv>`" in end
@@ -105,3 +106,14 @@ def test_wrong_parameter_stops_everything_before_it_starts(sources: Callable[...
     with pytest.raises(MemlocError, match="did you mean factor"):
         runner.execute_chapters("smoke", sources=folder, assigned=["facto=1"])
     assert not (folder.parents[1] / "book").exists()
+
+
+def test_a_task_that_does_not_exist_leaves_the_page_that_is_there(sources: Callable[..., Path]) -> None:
+    folder = sources(**{"01_a": CHAPTER.replace("factor = 1.0", "factor = 1.0\ntasks = None")})
+    out = folder.parents[1] / "book" / "chapters"
+    (run,) = runner.execute_chapters("smoke", out=out, sources=folder, say=lambda line: None)
+    assert run.state == "executed"
+    before = (out / "01_a.ipynb").read_bytes()
+    with pytest.raises(MemlocError, match="unknown task: 'gen-cue-4a'"):
+        runner.execute_chapters("smoke", out=out, sources=folder, assigned=["task=gen-cue-4a"])
+    assert (out / "01_a.ipynb").read_bytes() == before

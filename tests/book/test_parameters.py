@@ -10,6 +10,7 @@ import pytest
 from memloc.errors import MemlocError
 from memloc.publishing.chapters import Chapter
 from memloc.publishing.parameters import command, read_assignments, typed
+from memloc.publishing.studies import check_choice
 
 DECLARED = {"profile": '"mini"', "tasks": "None", "factor": "1.0", "rows": "4", "unmask": "False", "words": '["a"]'}
 CHAPTER = Chapter("04_x", Path("04_x.py"), DECLARED)
@@ -77,3 +78,28 @@ def test_the_told_command_gives_back_what_was_run(value: object) -> None:
     assert words[:7] == ["memloc", "book", "execute", "--only", "04_x", "--profile", "small"]
     assert words[-2:] == ["--solutions", "show"]
     assert read_assignments([words[8]], [CHAPTER]) == {"tasks": value}
+
+
+def test_the_told_command_names_catalogues_and_asks_for_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMLOC_CATALOGUE", "/somewhere/of/mine/own.yml")
+    chapter = Chapter("04_x", Path("04_x.py"), {**DECLARED, "source": "None"})
+    told = command(chapter, {"profile": "mini", "tasks": "mine", "source": "files"})
+    assert told.startswith("memloc --catalogue own.yml book execute --only 04_x --profile mini -p source=files")
+    assert told.endswith(" --data DIR")
+    assert "somewhere" not in told, "a page names no path of a machine"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"tasks": "gen-cue-2a,gen-cue-4a"}, "unknown task: 'gen-cue-4a'.*did you mean.*--catalogue"),
+        ({"models": ["nano-gptneo"]}, "unknown model: 'nano-gptneo'"),
+        ({"tasks": "trec"}, "source of task trec: 'generated'; accepted: hub, files"),
+        ({"tasks": 12}, "names: 12"),
+        ({"seeds": "one"}, "seeds: 'one'"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused_before_a_page_is_made(given: dict[str, object], told: str) -> None:
+    with pytest.raises(MemlocError, match=told):
+        check_choice("mini", given)
+    check_choice("mini", {"tasks": "gen-comp-2a", "models": ["nano-bert"], "seeds": "1,2", "other": 1})

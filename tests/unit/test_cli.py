@@ -214,7 +214,7 @@ FEW = rows(60, label=[0] * 57 + [1] * 3, label_name=["a"] * 57 + ["b"] * 3)
 @pytest.mark.parametrize(
     ("train", "test", "message"),
     [
-        (rows(60).drop(columns="label_name"), rows(20), "column of mine/train.parquet: 'label_name'"),
+        (rows(60).drop(columns=["label", "label_name"]), rows(20), "mine/train.parquet: 'label or label_name'"),
         (rows(60), rows(20).drop(columns="text"), "column of mine/test.parquet: 'text'"),
         (
             rows(60, label=[2] * 60),

@@ -99,12 +99,31 @@ def test_a_file_that_is_no_parquet_is_told(tmp_path: Path) -> None:
         load_files(spec(), tmp_path)
 
 
-@pytest.mark.parametrize("column", ["text", "label", "label_name"])
-def test_a_missing_column_is_told_with_file_and_columns(tmp_path: Path, column: str) -> None:
-    rows = {name: values for name, values in GOOD.items() if name != column}
+@pytest.mark.parametrize(("columns", "told"), [(["text"], "text"), (["label", "label_name"], "label or label_name")])
+def test_a_missing_column_is_told_with_file_and_columns(tmp_path: Path, columns: list[str], told: str) -> None:
+    rows = {name: values for name, values in GOOD.items() if name not in columns}
     there = ", ".join(rows)
-    with pytest.raises(MemlocError, match=rf"column of mine/test\.parquet: '{column}'.*{there}"):
+    with pytest.raises(MemlocError, match=rf"column of mine/test\.parquet: '{told}'.*{there}"):
         load_files(spec(), folder(tmp_path, test=rows))
+
+
+@pytest.mark.parametrize("column", ["label", "label_name"])
+def test_one_column_of_labels_is_enough(tmp_path: Path, column: str) -> None:
+    rows = {name: values for name, values in GOOD.items() if name != column}
+    assert load_files(spec(), folder(tmp_path, rows)).splits["train"]["label"].tolist() == [0, 1, 0]
+
+
+def test_integers_alone_do_not_tell_which_labels_are_left_out(tmp_path: Path) -> None:
+    rows = {name: values for name, values in GOOD.items() if name != "label_name"}
+    with pytest.raises(MemlocError, match=r"column of mine/train\.parquet: 'label_name'.*left out"):
+        load_files(spec(drop_labels=("skip",)), folder(tmp_path, rows))
+
+
+def test_a_csv_where_parquet_is_wanted_is_told_how_it_becomes_one(tmp_path: Path) -> None:
+    folder(tmp_path)
+    (tmp_path / "mine" / "train.parquet").rename(tmp_path / "mine" / "train.csv")
+    with pytest.raises(MemlocError, match=r"train\.parquet.*read_csv makes a table of train\.csv"):
+        load_files(spec(), tmp_path)
 
 
 @pytest.mark.parametrize(

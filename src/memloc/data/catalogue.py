@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from memloc.config import user_catalogues
+from memloc.config import OF_ONES_OWN, user_catalogues
 from memloc.data.specs import GROUPS, FilesSource, GeneratedSource, HubSource, TaskSpec
 from memloc.errors import MemlocError, unknown_name
 
@@ -44,7 +44,7 @@ def get_task(name: str) -> TaskSpec:
     """
     tasks = _catalogue()
     if name not in tasks:
-        raise unknown_name("task", name, tasks)
+        raise unknown_name("task", name, tasks, OF_ONES_OWN)
     return tasks[name]
 
 

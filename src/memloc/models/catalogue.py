@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from memloc.config import PLAIN_NAME, from_mapping, user_catalogues
+from memloc.config import OF_ONES_OWN, PLAIN_NAME, from_mapping, user_catalogues
 from memloc.errors import MemlocError, unknown_name
 from memloc.models.families import Family, describe, family_of_type, get_family
 
@@ -148,7 +148,7 @@ def get_model(name: str) -> ModelSpec:
         return known[name]
     if (Path(name) / "config.json").is_file():
         return _spec_of_folder(Path(name).resolve())
-    raise unknown_name("model", name, known)
+    raise unknown_name("model", name, known, OF_ONES_OWN)
 
 
 def _spec_of_folder(path: Path) -> ModelSpec:

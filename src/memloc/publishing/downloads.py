@@ -83,7 +83,14 @@ def _tables(metadata: NotebookNode) -> list[str]:
     return list(tables)
 
 
-def add_footer(notebook: NotebookNode, command: str, source: str, name: str, files: Sequence[tuple[str, str]]) -> None:
+def add_footer(
+    notebook: NotebookNode,
+    command: str,
+    source: str,
+    name: str,
+    files: Sequence[tuple[str, str]],
+    parameters: Sequence[str] = (),
+) -> None:
     """Add the last section of a page.
 
     Args:
@@ -92,9 +99,13 @@ def add_footer(notebook: NotebookNode, command: str, source: str, name: str, fil
         source: the py:percent file, as seen from the root of the book.
         name: of the page.
         files: as ``take_data`` returns them.
+        parameters: of the page, which may be given otherwise.
     """
+    active = "In the project's folder, with its environment active (`source .venv/bin/activate`), these lines"
+    names = ", ".join(f"`{parameter}`" for parameter in parameters)
+    others = f" Others are chosen by `-p name=value`; this page has {names}." if names else ""
     lines = [
-        *("## Re-run this page", "", "This page, as shown, and with other parameters by changing a value after `-p`:"),
+        *("## Re-run this page", "", f"{active} make this page as it stands here.{others}"),
         *("", "```bash", command, "memloc book build", "```", ""),
         f"- Source: {{download}}`{Path(source).name} </{source}>`, which JupyterLab opens as a notebook.",
         f"- Executed notebook: {{download}}`{name}.ipynb <{name}.ipynb>`.",

@@ -36,6 +36,7 @@ class Job:
     solutions: str = "fold"  # of exercises: folded, shown or kept back
     words: Mapping[str, str] = field(default_factory=dict)  # of a page made from a template
     command: str = ""  # that makes the page again; told at its end
+    free: tuple[str, ...] = ()  # parameters that it declares and a reader may choose; told there too
 
     @property
     def target(self) -> Path:
@@ -102,7 +103,7 @@ def execute(job: Job) -> Outcome:
             finish(notebook, job)
             put_solutions(notebook, read_solutions(solutions_path(job.source)), job.solutions)
             link_numbers(notebook, job.name, job.data)
-            add_footer(notebook, job.command, relative(job.source, job.root), job.name, files)
+            add_footer(notebook, job.command, relative(job.source, job.root), job.name, files, job.free)
             write_text_whole(job.target, nbformat.writes(notebook))
         except PapermillExecutionError as failure:
             error = describe(failure)

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from memloc.config import program
 from memloc.errors import MemlocError, unknown_name
 from memloc.publishing.chapters import Chapter
 from memloc.publishing.studies import reads_released
@@ -125,10 +126,12 @@ def _read_back(name: str, text: str) -> Any:
 def command(chapter: Chapter, given: Mapping[str, Any], solutions: str = "fold") -> str:
     """The line that executes a chapter as it was executed, defaults left out."""
     free = {name: value for name, value in given.items() if name in chapter.free}
-    words = ["memloc book execute --only", shlex.quote(chapter.name)]
+    words = [f"{program()} book execute --only", shlex.quote(chapter.name)]
     if "profile" in free:
         words.append(f"--profile {shlex.quote(str(free.pop('profile')))}")
     words += [f"-p {assignment(name, value)}" for name, value in sorted(free.items())]
+    if free.get("source") == "files":
+        words.append("--data DIR")  # where the files lie is this machine's own
     if reads_released():
         words.append("--released")
     if solutions != "fold":

@@ -17,12 +17,22 @@ from memloc.analysis.intervals import Localisation, localise
 from memloc.analysis.status import cell_status
 from memloc.claims import load_claims
 from memloc.claims.schema import Claims
+from memloc.config import program
 from memloc.errors import MemlocError
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles import Profile, load_profile
 from memloc.profiles.loading import GENERATED
 from memloc.publishing import project_root
-from memloc.publishing.studies import RENEW, AnyStudy, ReleasedStudy, Study, leaves_out, reads_released
+from memloc.publishing.studies import (
+    RENEW,
+    AnyStudy,
+    ReleasedStudy,
+    Study,
+    leaves_out,
+    names_of,
+    numbers_of,
+    reads_released,
+)
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.released import read_release
 
@@ -60,7 +70,7 @@ def open_study(
         MemlocError: for an unknown profile, source, task or model; or if released tables are to be shown and there are
             none of this run.
     """
-    chosen_tasks, chosen_models, chosen_seeds = _names(tasks), _names(models), _numbers(seeds)
+    chosen_tasks, chosen_models, chosen_seeds = names_of(tasks), names_of(models), numbers_of(seeds)
     whole = load_profile(profile)
     narrowed = whole.narrowed(chosen_tasks, chosen_models, chosen_seeds, source)
     given = {
@@ -70,7 +80,7 @@ def open_study(
         "seeds": ",".join(map(str, chosen_seeds or ())),
         "device": device if device != "auto" else None,
     }
-    command = " ".join([f"memloc run --profile {profile}", *(f"--{k} {v}" for k, v in given.items() if v)])
+    command = " ".join([f"{program()} run --profile {profile}", *(f"--{k} {v}" for k, v in given.items() if v)])
     experiment = Experiment(narrowed, device=device)
     released = _release_of(experiment, whole) if reads_released() else None
     return Study(experiment, command, leaves_out(), released)
@@ -92,19 +102,6 @@ def _release_of(experiment: Experiment, whole: Profile) -> ReleasedStudy:
     if not part.cells():
         raise MemlocError("cells to read", list(map(str, cells)), list(map(str, found.release.cells())))
     return replace(found, release=part)
-
-
-def _names(names: Sequence[str] | str | None) -> list[str] | None:
-    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names) if names else None
-
-
-def _numbers(seeds: Sequence[int] | int | str | None) -> list[int] | None:
-    if seeds is None or isinstance(seeds, int):
-        return None if seeds is None else [seeds]
-    try:
-        return [int(seed) for seed in (seeds.split(",") if isinstance(seeds, str) else seeds)] or None
-    except ValueError as error:
-        raise MemlocError("seeds", seeds, "whole numbers") from error
 
 
 @dataclass(frozen=True)

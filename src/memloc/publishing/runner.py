@@ -19,7 +19,7 @@ from memloc.publishing import atlas, chapters, project_root, status
 from memloc.publishing.execution import Job, Outcome, cells_done, execute, limit_threads
 from memloc.publishing.exercises import check_way
 from memloc.publishing.parameters import command, read_assignments
-from memloc.publishing.studies import leaves_out, reads_released
+from memloc.publishing.studies import check_choice, leaves_out, reads_released
 
 THREADS = 1  # a chapter, as `memloc run`: the last bits of what it trains itself depend on their number
 HEARTBEAT = 20.0  # seconds between two reports on chapters at work
@@ -78,8 +78,8 @@ def execute_chapters(
         One entry a chapter, in reading order. A failed chapter does not stop the others: look at ``state``.
 
     Raises:
-        MemlocError: before anything is executed, for an unknown chapter, parameter or way to treat solutions, or a
-            number of workers below 1.
+        MemlocError: before anything is executed, for an unknown chapter, parameter, task, model or way to treat
+            solutions, or a number of workers below 1.
     """
     check_way(solutions)
     if workers < 1:
@@ -91,6 +91,7 @@ def execute_chapters(
     found = _named(every, names)
     given = {**(parameters or {}), **read_assignments(assigned, found), "profile": profile}
     chapters.check_parameters(found, {name: value for name, value in given.items() if name != "profile"})
+    check_choice(profile, given)
     out.mkdir(parents=True, exist_ok=True)
 
     # chapters show released runs and the assignments too
@@ -112,7 +113,8 @@ def execute_chapters(
             place.mkdir(parents=True, exist_ok=True)
             again = command(chapter, given, solutions)
             accepted = chapter.accepted(given)
-            todo.append(Job(chapter.name, chapter.path, accepted, place, root, solutions, chapter.words, again))
+            free = tuple(name for name in chapter.declared if name in chapter.free - {"profile"})
+            todo.append(Job(chapter.name, chapter.path, accepted, place, root, solutions, chapter.words, again, free))
     for job, outcome in _in_parallel(todo, workers, say):
         if not outcome.error:
             _record(job, outcome, profile, keys[job.name])

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
 from memloc.analysis.numbers import Computed, Numbers
 from memloc.config import config_key
+from memloc.data.catalogue import get_task
+from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
-from memloc.profiles import Profile
+from memloc.profiles import Profile, load_profile
 from memloc.profiles.loading import GENERATED, profile_content
 from memloc.released import Release
 from memloc.sealed import MANIFEST
 
 RELEASED = "MEMLOC_RELEASED"  # set: chapters show released tables, and train and measure nothing
 FINISHED = "MEMLOC_FINISHED"  # set: chapters leave out cells that are not finished
+CHOICES = ("source", "tasks", "models", "seeds")  # parameters of a chapter that narrow its profile
 RENEW = "memloc book release"  # makes anew what they show of the default profile
 
 
@@ -32,6 +36,53 @@ def reads_released() -> bool:
 def leaves_out() -> bool:
     """Whether cells that are not finished are left out in place of being computed."""
     return bool(os.environ.get(FINISHED))
+
+
+def names_of(names: Sequence[str] | str | None) -> list[str] | None:
+    """Names as a list, or as ``"trec,rte"``; None and nothing stand for the profile's.
+
+    Raises:
+        MemlocError: for what is neither.
+    """
+    if names is None or names == []:
+        return None
+    found = names.split(",") if isinstance(names, str) else names
+    if not isinstance(found, Sequence) or not all(isinstance(name, str) for name in found):
+        raise MemlocError("names", names, "names, separated by commas")
+    return [name.strip() for name in found] or None
+
+
+def numbers_of(seeds: Sequence[int] | int | str | None) -> list[int] | None:
+    """Seeds as a list, one number, or ``"1,2"``.
+
+    Raises:
+        MemlocError: for what is no whole number.
+    """
+    if seeds is None or isinstance(seeds, int):
+        return None if seeds is None else [seeds]
+    try:
+        return [int(seed) for seed in (seeds.split(",") if isinstance(seeds, str) else seeds)] or None
+    except (TypeError, ValueError) as error:
+        raise MemlocError("seeds", seeds, "whole numbers") from error
+
+
+def check_choice(profile: str, given: Mapping[str, Any]) -> None:
+    """Refuse a choice that no study can be made of before the page that is there is given up for it.
+
+    Args:
+        profile: a name, or a file.
+        given: parameters of chapters; ``source, tasks, models, seeds`` are looked at, if there.
+
+    Raises:
+        MemlocError: for an unknown name, or a source that a task has not got.
+    """
+    if not any(given.get(name) for name in CHOICES):
+        return
+    source, tasks, models, seeds = (given.get(name) for name in CHOICES)
+    chosen = load_profile(profile).narrowed(names_of(tasks), names_of(models), numbers_of(seeds), source)
+    for task in map(get_task, chosen.tasks):
+        if chosen.source not in task.sources:
+            raise MemlocError(f"source of task {task.name}", chosen.source, task.sources)
 
 
 def marked(words: Sequence[str]) -> str:
