@@ -118,14 +118,14 @@ real.show_numbers(released, tabulate_techniques.retraining_table)
 #
 # ## Take-away
 #
-# Of {glue:text}`retrain-places` combinations of task and model, {glue:text}`retrain-measured` memorised and
+# Combinations of task and model: {glue:text}`retrain-places`, of which {glue:text}`retrain-measured` memorised and
 # {glue:text}`retrain-counted` also learnt the task. {glue:text}`retrain-note`:
 #
-# - *Depth.* The M-CoG goes from {glue:text}`retrain-lowest` to {glue:text}`retrain-highest`, of an attainable
+# - *Depth.* The lowest M-CoG is {glue:text}`retrain-lowest`, the highest {glue:text}`retrain-highest`, of an attainable
 #   {glue:text}`retrain-attainable`. Its interval lies wholly below the middle in {glue:text}`retrain-below`, wholly
 #   above it in {glue:text}`retrain-above`, and on both sides in {glue:text}`retrain-open`.
-# - *Local or spread out.* The largest error from a single layer is {glue:text}`retrain-single`. It is more than half
-#   in {glue:text}`retrain-half` combinations.
+# - *Local or spread out.* The largest error from a single layer is {glue:text}`retrain-single`. Combinations where
+#   it is more than half: {glue:text}`retrain-half`.
 # - *Side effects.* The lowest accuracy on held-out clean examples under any window is {glue:text}`retrain-clean`.
 #
 # **What they rest on: {glue:text}`retrain-origin`**

@@ -117,11 +117,11 @@ real.show_numbers(released, tabulate_techniques.variant_table)
 #
 # ## Take-away
 #
-# Of {glue:text}`grad-places` combinations of task and model, {glue:text}`grad-measured` memorised and
+# Combinations of task and model: {glue:text}`grad-places`, of which {glue:text}`grad-measured` memorised and
 # {glue:text}`grad-counted` also learnt the task. {glue:text}`grad-note`:
 #
-# - *Depth.* The M-CoG goes from {glue:text}`grad-lowest` to {glue:text}`grad-highest`. It lies below the middle layer
-#   in {glue:text}`grad-below` of them.
+# - *Depth.* The lowest M-CoG is {glue:text}`grad-lowest`, the highest {glue:text}`grad-highest`. It lies below the
+#   middle layer in {glue:text}`grad-below` of them.
 # - *Choices.* The largest distance between two rules' M-CoG for one model is {glue:text}`grad-moved`, in layers.
 #
 # **What they rest on: {glue:text}`grad-origin`**

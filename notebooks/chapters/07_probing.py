@@ -122,11 +122,11 @@ real.show_numbers(released, probing_table)
 # %% [markdown]
 # ## Take-away
 #
-# Of {glue:text}`probe-places` combinations of task and model, {glue:text}`probe-measured` memorised and
+# Combinations of task and model: {glue:text}`probe-places`, of which {glue:text}`probe-measured` memorised and
 # {glue:text}`probe-counted` also learnt the task. {glue:text}`probe-note`:
 #
-# - *Depth.* The M-CoG goes from {glue:text}`probe-lowest` to {glue:text}`probe-highest`. It lies below the middle
-#   layer in {glue:text}`probe-below`; in {glue:text}`probe-undefined` no layer has any weight and there is none.
+# - *Depth.* The lowest M-CoG is {glue:text}`probe-lowest`, the highest {glue:text}`probe-highest`. It lies below the
+#   middle layer in {glue:text}`probe-below`; in {glue:text}`probe-undefined` no layer has any weight and there is none.
 # - *The order of averaging.* Taking maxima by seed adds at most {glue:text}`probe-added` to the sum of weights, and
 #   moves the M-CoG by at most {glue:text}`probe-shift` layers.
 # - *Which comes first.* Of {glue:text}`probe-event-known` with both events, the given label is known before classes

@@ -117,8 +117,9 @@ real.show_tables(released, tabulate_beside.range_table, tabulate_beside.techniqu
 #
 # ## Take-away
 #
-# Techniques in this copy: {glue:text}`beside-techniques`. Of {glue:text}`beside-places` combinations of task and model,
-# {glue:text}`beside-measured` memorised and {glue:text}`beside-counted` also learnt the task. {glue:text}`beside-note`:
+# Techniques in this copy: {glue:text}`beside-techniques`. Combinations of task and model: {glue:text}`beside-places`,
+# of which {glue:text}`beside-measured` memorised and {glue:text}`beside-counted` also learnt the task.
+# {glue:text}`beside-note`:
 #
 # - *Agreement.* {glue:text}`beside-pairs` pairs of techniques can be correlated by {glue:text}`beside-compared`, over
 #   at most {glue:text}`beside-points` points of {glue:text}`beside-tasks-compared` tasks. The strongest correlation is

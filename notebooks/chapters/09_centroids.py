@@ -116,7 +116,7 @@ real.show_numbers(released, tabulate_techniques.centroid_table)
 # %% [markdown]
 # ## Take-away
 #
-# Of {glue:text}`centroid-places` combinations of task and model, {glue:text}`centroid-measured` memorised and
+# Combinations of task and model: {glue:text}`centroid-places`, of which {glue:text}`centroid-measured` memorised and
 # {glue:text}`centroid-counted` also learnt the task. {glue:text}`centroid-note`:
 #
 # - *From where to where.* Noisy examples are on average at {glue:text}`centroid-start` after layer 1 and at
