@@ -132,6 +132,7 @@ def test_a_csv_where_parquet_is_wanted_is_told_how_it_becomes_one(tmp_path: Path
         ({"label": [0, 1, 2]}, r"label in row 2 of mine/train\.parquet: 2; accepted: a whole number from 0 to 1"),
         ({"label": [0, -1, 0]}, r"label in row 1 .*-1"),
         ({"label": [0, None, 0]}, r"float64"),
+        ({"label": ["a", "b", "a"]}, r"label of mine/train\.parquet.*names of labels are in the column label_name"),
         ({"label": [0, 1, 0], "label_name": ["a", None, "a"]}, r"label name in row 1 .*None"),
         ({"label_name": ["a", "c", "a"]}, r"label name in row 1 .*'c'; accepted: a, b"),
         ({"label_name": ["a", "b", "b"]}, r"one name for each integer"),

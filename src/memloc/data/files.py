@@ -109,7 +109,9 @@ def _check_labels(spec: TaskSpec, rows: pd.DataFrame, name: str) -> None:
     numbers = rows["label"]
     if not pd.api.types.is_integer_dtype(numbers):
         raise MemlocError(
-            f"label of {name}", str(numbers.dtype), f"whole numbers from 0 to {classes - 1}, none missing"
+            f"label of {name}",
+            str(numbers.dtype),
+            f"whole numbers from 0 to {classes - 1}, none missing (names of labels are in the column label_name)",
         )
     wrong = rows.index[(numbers < 0) | (numbers >= classes)]
     if len(wrong):
