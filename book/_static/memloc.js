@@ -15,7 +15,7 @@ window.addEventListener("load", () => {
 });
 
 // Long tables can be sorted and searched. What does that is as heavy as a page, so it is loaded when one is in sight.
-const memlocLong = 16;
+const memlocLong = 20;
 const memlocVendor = document.currentScript.src.replace(/memloc\.js.*$/, "vendor/itables/tables");
 
 function memlocLoaded() {

@@ -16,7 +16,7 @@ from memloc.publishing import long_tables, project_root
 from memloc.publishing.long_tables import write_assets
 from memloc.publishing.tabulate import show_table
 
-LONG = 16
+LONG = 20
 LOOK = """(() => {
   const table = document.querySelector("table");
   const before = table.tBodies[0].rows[0].cells[0].textContent;
