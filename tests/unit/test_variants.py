@@ -145,7 +145,7 @@ def test_the_profile_and_its_variants_are_run_and_released_by_one_command(
 
 def test_variants_are_no_evidence_beside_their_profile(tmp_path: Path) -> None:
     for name in ("small", "small@noise-0.3"):
-        put(tmp_path / name, {"profile": {"source": "files"}}, {}, {})
+        put(tmp_path / name, {"profile": {"source": "files", "techniques": ["swapping"]}}, {}, {})
     assert run_names(tmp_path) == ["small"]
 
 
