@@ -21,7 +21,10 @@ from memloc.techniques.base import settings_of
 SMALL = ["smoke", "planted-smoke", "mini", "small", "control", "techniques", "maps", "worth"]
 
 
-@pytest.mark.parametrize("name", [*SMALL, "nano", "sensitivity", "binarised", "planted-small", "paper", "larger"])
+NANO = ["nano", "nano-control", "nano-maps", "nano-retraining"]
+
+
+@pytest.mark.parametrize("name", [*SMALL, *NANO, "sensitivity", "binarised", "planted-small", "paper", "larger"])
 def test_profiles_name_only_known_things(name: str) -> None:
     assert name in profile_names()
     found = load_profile(name)
@@ -42,6 +45,20 @@ def test_the_paper_profile_is_the_study() -> None:
         assert run.seeds == (1, 2, 3)
         assert run.training == TrainConfig()
     assert (found.data.noise_rate, found.data.seed, found.data.cap) == (0.15, 1, 0)
+
+
+@pytest.mark.parametrize("name", ["nano-maps", "nano-retraining"])
+def test_profiles_that_add_to_the_grid_find_its_cells_in_the_store(name: str) -> None:
+    grid, more = load_profile("nano"), load_profile(name)
+    assert more.tasks == grid.tasks
+    assert {task: more.data_of(task) for task in more.tasks} == {task: grid.data_of(task) for task in grid.tasks}
+    assert {model: run.training for model, run in more.models.items()} == {
+        model: run.training for model, run in grid.models.items()
+    }
+    assert more.extra_arms == grid.extra_arms
+    shared = set(more.techniques) & set(grid.techniques)
+    assert {"swapping", "probing", "centroids"} <= shared
+    assert {n: more.techniques[n] for n in shared} == {n: grid.techniques[n] for n in shared}
 
 
 def test_every_technique_says_what_the_pipeline_needs() -> None:

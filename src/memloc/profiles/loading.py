@@ -122,7 +122,8 @@ class Profile:
 def profile_names() -> list[str]:
     """Profiles that ship with the package, smallest first."""
     quick = ("smoke", "planted-smoke", "mini", "small", "control", "techniques", "maps", "worth")
-    names = (*quick, "nano", "sensitivity", "binarised", "planted-small", "paper", "larger")
+    nano = ("nano", "nano-control", "nano-maps", "nano-retraining")
+    names = (*quick, *nano, "sensitivity", "binarised", "planted-small", "paper", "larger")
     return [name for name in names if (FOLDER / f"{name}.yml").exists()]
 
 
