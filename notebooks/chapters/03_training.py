@@ -24,7 +24,7 @@ from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
-training, released = read_training(study), real.open_training("small")
+training, released = read_training(study), real.open_training()
 facts.glue_all("training", facts.study_facts(study) | facts.training_facts(training), training)
 facts.glue_all("training", real.run_facts(released), released)
 Markdown(f"This copy: {study.origin} {study.mark}")

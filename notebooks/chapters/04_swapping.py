@@ -25,7 +25,7 @@ from memloc.publishing.style import show, use_style
 
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
-swapping, released = read_swapping(study), real.open_swapping("small")
+swapping, released = read_swapping(study), real.open_swapping()
 facts.glue_all("swap", facts.study_facts(study) | facts.swapping_facts(swapping), swapping)
 facts.glue_all("swap", tabulate_claims.commits(), sources.CLAIMS)
 Markdown(f"This copy: {study.origin} {study.mark}")

@@ -334,6 +334,9 @@ def test_a_released_run_may_lack_techniques(study: Study, monkeypatch: pytest.Mo
     more = ReleasedStudy(dataclasses.replace(released.release, profile=load_profile("smoke")), "results/techniques")
     monkeypatch.setattr(real, "open_release", {"techniques": more, "small": released}.get)
     assert real.holding("probing") is more
+    grid = ReleasedStudy(released.release, "results/nano")
+    monkeypatch.setattr(real, "open_release", {"nano": grid, "small": released, "techniques": more}.get)
+    assert (real.holding("swapping"), real.holding("probing")) == (grid, more)
     monkeypatch.setattr(real, "open_release", {"small": released}.get)
     assert real.holding("swapping") is released
     assert real.holding("probing") is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -48,19 +48,25 @@ SETTINGS = {  # of TrainConfig, in words
 }
 
 
-RELEASES = ("techniques", "small", "maps")  # the first is of fewer models and more techniques
+# Released runs that chapters may show, in this order: those of all tasks and architectures first.
+RELEASES = ("nano", "nano-retraining", "nano-maps", "small", "techniques", "maps")
+CONTROLS = ("nano-control", "control")  # released runs with control arms, likewise
 LACKS = "No released run on real data holds {what} yet, so this section is empty."
+
+
+def _opened(names: Iterable[str]) -> Iterator[ReleasedStudy]:
+    """Those of the runs that this copy has."""
+    return (study for name in names if (study := open_release(name)))
 
 
 def holding(technique: str) -> ReleasedStudy | None:
     """The first of the released runs that has a technique; None if none has."""
-    found = [study for name in RELEASES if (study := open_release(name)) and asked_for(study, technique)]
-    return found[0] if found else None
+    return next((study for study in _opened(RELEASES) if asked_for(study, technique)), None)
 
 
-def open_swapping(name: str = "small") -> Swapping | None:
-    """Layer swapping of a released run; None if this copy has none."""
-    study = open_release(name)
+def open_swapping() -> Swapping | None:
+    """Layer swapping of a released run; None if none has it."""
+    study = holding("swapping")
     return read_swapping(study) if study else None
 
 
@@ -78,8 +84,7 @@ def open_told(technique: str) -> Told | None:
 
 def open_beside() -> Beside | None:
     """All techniques that weigh layers, of the released run that has most of them; None if there is no run."""
-    found = [study for name in RELEASES if (study := open_release(name))]
-    most = max(found, key=lambda study: sum(asked_for(study, name) for name in WEIGHING), default=None)
+    most = max(_opened(RELEASES), key=lambda study: sum(asked_for(study, name) for name in WEIGHING), default=None)
     return read_beside(most) if most else None
 
 
@@ -89,15 +94,15 @@ def open_maps() -> Mapped | None:
     return read_maps(study) if study else None
 
 
-def open_training(name: str = "small") -> Training | None:
+def open_training() -> Training | None:
     """Training of a released run; None if this copy has none."""
-    study = open_release(name)
+    study = next(_opened(RELEASES), None)
     return read_training(study) if study else None
 
 
-def open_control(name: str = "control") -> Known | None:
+def open_control() -> Known | None:
     """The control runs of a released run; None if this copy has none."""
-    study = open_release(name)
+    study = next(_opened(CONTROLS), None)
     return read_control(study) if study else None
 
 
