@@ -35,7 +35,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # The profile {glue:text}`tasks-profile` has {glue:text}`tasks-tasks` tasks, with {glue:text}`tasks-rows` training
 # examples each. Rows were taken from the source *{glue:text}`tasks-source`*. Examples with the same text are kept
-# once, and where a task is larger than the profile wants, a sample with the same proportions of classes is drawn.
+# once, and where a task is larger than the profile wants, a sample is drawn in proportion to its classes, of which only
+# a rare one keeps more than its part.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate.task_table(study))

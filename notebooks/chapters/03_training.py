@@ -41,7 +41,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #   right;
 # - **frozen**: trained on the given labels, but only the head may change.
 #
-# Whatever differs between the first two is owed to the wrong labels. The third shows how much could be remembered
+# Whatever differs between the first two is owed to the wrong labels. The third shows how many wrong labels come back
 # without changing any layer. A task, a model and a seed (the number from which the order of examples is drawn)
 # together make a **cell**; this copy has {glue:text}`training-cells` of them.
 #
@@ -60,9 +60,9 @@ show(drawn.figure, "fig-training-memory", caption, alt=drawn.alt)
 # %% [markdown]
 # We say that a cell has **memorised** when the perturbed arm gives back at least {glue:text}`training-threshold` of
 # the wrong labels (a share) at the end of training. That holds for {glue:text}`training-memorised` of
-# {glue:text}`training-cells` cells. Training took {glue:text}`training-epochs` epochs: it ends when the labels are
-# memorised, if the profile says so, and else at a fixed number. Cells that have not memorised are left out of every
-# measurement of where memory sits: one cannot look for something that is not there.
+# {glue:text}`training-cells` cells. Training took {glue:text}`training-epochs` epochs. If the profile says so, it ends
+# once macro-F1 on all given labels, right and wrong, is nearly 1, and else after a fixed number. Cells that have not
+# memorised are left out of every measurement of where memory sits: one cannot look for something that is not there.
 #
 # The frozen arm tells how far the head gets alone: {glue:text}`training-frozen`.
 #
@@ -112,7 +112,7 @@ real.show_numbers(released, tabulate.status_table)
 # - {glue:text}`training-memorised` of {glue:text}`training-cells` cells memorised their wrong labels, and
 #   {glue:text}`training-both` of these learnt their task too. These {glue:text}`training-both` carry the conclusions.
 # - The normal twin differs from the perturbed model in its labels and in nothing else, which makes the two comparable
-#   layer by layer. The {doc}`next chapter <04_swapping>` does that.
+#   layer by layer. {doc}`Layer swapping <04_swapping>` does that.
 # - Made from: {glue:text}`training-origin`
 #
 # ## Exercises

@@ -5,7 +5,7 @@
 #
 # The chapters that follow look for memory in models that may keep it anywhere. Four techniques will each draw a curve
 # over the layers, and nothing inside such a model says which curve is right. So before any of them is believed, it is
-# tried on models in which memory *cannot* be anywhere else than in two known layers. This is the control experiment of
+# tried on models in which no layers but two known ones *can* hold the memory. This is the control experiment of
 # {cite:t}`dankers-titov-2024-generalisation`.
 #
 # The four, in one line each; their own chapters explain them:
@@ -38,8 +38,8 @@ Markdown(f"Numbers on this page: {real.run_facts(known, 'control runs')['real']}
 # the layers would differ from the pre-trained ones just where the memory is, and a technique would only have to find
 # what moved. With it every layer has moved, and only two of them because of wrong labels.
 #
-# {numref}`fig-known-arms` is drawn from the rule that the training itself follows. The main task's head learns wrong
-# labels too, but it is the same in all three settings and is no layer.
+# {numref}`fig-known-arms` is drawn from the rule that the training itself follows. The main task's head (and the last
+# norm of decoders) learns wrong labels too, but it does so in all three settings and is no layer.
 
 # %% tags=["hide-input"]
 drawn = figures_control.arms_scheme()
@@ -77,7 +77,7 @@ tabulate.show_table(table)
 # ## What was trained
 #
 # {glue:text}`known-real` Control runs in it: {glue:text}`known-runs`, of {glue:text}`known-tasks`. The second task is
-# RTE, as in the study. Each run was to go on until every label is given back; epochs taken: {glue:text}`known-epochs`.
+# RTE, as in the study. A run ends once nearly all given labels come back; epochs taken: {glue:text}`known-epochs`.
 # Accuracy on {term}`noisy` examples at the end: {glue:text}`known-noisy`. A task and seed count only if their wrong
 # labels were memorised in all three places, for there is nothing to find where nothing was learnt. Runs that count:
 # {glue:text}`known-counted` of {glue:text}`known-runs`.
@@ -138,7 +138,7 @@ real.show_numbers(known, tabulate_control.scores_table)
 #
 # A technique that fails here may still be right elsewhere, but it has to earn that trust in another way. One that
 # succeeds has found memory that was forced into two layers. Memory that was free to spread is a harder question, and
-# the one that the next chapters ask.
+# the one that the second part asks.
 #
 # ### What would change our mind
 #
@@ -152,8 +152,8 @@ real.show_numbers(known, tabulate_control.scores_table)
 # ## The published findings
 #
 # Two of the study's findings are about the control. Their rules were fixed before the first run on real data and leave
-# TREC, MRPC and RTE out, the first two because the study chose settings on them. The verdict on a run of these tasks
-# alone is therefore *cannot tell*, however clear the figures look.
+# TREC, MRPC and RTE out, the first two because the study chose settings on them, RTE because it is the second task. The
+# verdict on a run of these tasks alone is therefore *cannot tell*, however clear the figures look.
 
 # %% tags=["hide-input", "remove-stderr"]
 real.show_tables(known, tabulate_control.claim_numbers, tabulate_control.claim_verdicts)

@@ -64,7 +64,8 @@ show(drawn.figure, "fig-planted-fates", caption, alt=drawn.alt)
 #
 # $$D = \sum_l w_l \, \min_{t \in T} |l - t|,$$
 #
-# in layers. Average it over all places, each place counting the same, and compare with the best **constant answer**:
+# in layers (as a share of $L - 1$ where models differ in depth). Average it over all places, each place counting the
+# same, and compare with the best **constant answer**:
 #
 # $$\text{skill} = 1 - \frac{D}{D_\text{const}}.$$
 #
@@ -94,7 +95,7 @@ tabulate.show_table(table)
 #   know".
 #
 # Chance is computed exactly where it can be. To see what luck gives in so many cells, the places are also shuffled
-# among the answers of a model, {glue:text}`planted-shuffles` times. That yields the gray bands below and *p*, the
+# among the answers of a model, {glue:text}`planted-shuffles` times. That yields the grey bands below and *p*, the
 # share of shuffles that score as well. 95 % intervals {glue:text}`planted-intervals`: cells of one task are not
 # independent.
 #
