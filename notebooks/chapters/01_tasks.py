@@ -68,8 +68,8 @@ tabulate.show_table(tabulate.example_table(study, show_warned_texts))
 # this, and results on them say nothing about English; they are a test bench.
 #
 # Each example is two texts of four words. The first contains a person, called the **cue**, and an adverb, the
-# **operator**. The second contains a thing, the **partner**. All else is filler. Cue, operator and partner each
-# belong to one of six groups, numbered from 0:
+# **operator**. The second contains a thing, the **partner**. All else is filler. There are six cues, six operators
+# and six partners, and each has a number, its *class* in the table:
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate.word_table())
@@ -82,19 +82,19 @@ tabulate.show_table(tabulate.word_table())
 #   alone says anything.
 # - **relation**: the number of the partner minus that of the cue. Two words of two different texts are needed.
 #
-# The counting wraps around like a clock. With six classes it starts again after 5; with two classes only even and odd
-# matter, so that the operator *never* turns a label into its opposite and *always* leaves it. Three mechanisms, two
-# numbers of classes and two vocabularies (`a` and `b`, which share no content word) make twelve tasks. The six tasks
-# of a vocabulary consist of the very same texts. Here is one example under all three rules with six classes, with the
-# number of each word in brackets; follow the arithmetic from left to right.
+# The counting wraps around like a clock. With six classes it starts again after 5. With two classes only even and odd
+# matter: the operator "never", number 1, turns a label into its opposite, and "always", number 0, leaves it. Three
+# mechanisms, two numbers of classes and two vocabularies (`a` and `b`, which share no content word) make twelve tasks.
+# The six tasks of a vocabulary consist of the very same texts. Here is one example under all three rules with six
+# classes, with the number of each word in brackets. To follow the arithmetic, read a row from left to right.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate.rule_table(["gen-cue-6a", "gen-comp-6a", "gen-rel-6a"]))
 
 # %% [markdown]
-# Because the words are fully crossed, we know the best accuracy that any rule can reach which sees only some of them
-# ({numref}`fig-tasks-best`). With the words a mechanism uses, everything can be solved; without them, nothing beats
-# guessing. A model that does well on `gen-comp-6a` *must* have combined two words.
+# The grammar makes every combination of cue, operator and partner equally frequent. So we know the best accuracy of any
+# rule that sees only some of these words ({numref}`fig-tasks-best`). With the words a mechanism uses, everything can be
+# solved; without them, nothing beats guessing. A model that does well on `gen-comp-6a` *must* have combined two words.
 
 # %% tags=["hide-input"]
 drawn = figures.best_accuracies()
@@ -107,8 +107,9 @@ show(drawn.figure, "fig-tasks-best", caption, alt=drawn.alt)
 #
 # The study behind this book {cite:p}`dankers-titov-2024-generalisation` used the twelve tasks below, and the
 # catalogue has them all. They can be read from the Hugging Face hub (`source="hub"`) or from a folder of files
-# (`source="files"`). A source is always chosen and never silently replaced by another. *Licence* is what the authors
-# of a data set state; where they state none, none is claimed here.
+# (`source="files"`). A source is always chosen and never silently replaced by another. *Group* is the study's; *nlu*
+# stands for natural language understanding. *Licence* is what the authors of a data set state; where they state none,
+# none is claimed here.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate.real_task_table())
@@ -116,7 +117,8 @@ tabulate.show_table(tabulate.real_task_table())
 # %% [markdown]
 # ## Take-away
 #
-# - A task is texts and labels; what generalising needs differs from task to task.
+# - A task is texts and labels. What it takes to get new examples right differs from task to task, and where the
+#   exceptions are stored might differ with it.
 # - On real tasks that difference cannot be separated from length, vocabulary and class sizes. On generated tasks it
 #   can, at the price that they are not natural language.
 # - This copy runs on: {glue:text}`tasks-origin`

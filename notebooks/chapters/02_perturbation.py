@@ -51,8 +51,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # ## An example to follow by hand
 #
-# Take three kinds of fruit. Multiply, round down, and you have the number of noisy examples of each class. (Numbers
-# after the point are lost in every class, so the share over all classes comes out a little lower than $r$.)
+# Take three kinds of fruit. Multiply, round down, and you have the number of noisy examples of each class. (Every class
+# loses something by rounding, so the share over all classes comes out a little lower than $r$.)
 
 # %% tags=["hide-input"]
 counts, noisy = worked.perturbed_fruit(study.experiment.profile.data.noise_rate)
@@ -101,7 +101,7 @@ tabulate.show_table(tabulate.index_table(study))
 #
 # ## Take-away
 #
-# - A wrong label that a model gives back is remembered, because it could not have been worked out.
+# - A wrong label that a model gives back is remembered, lucky guesses aside: it could not have been worked out.
 # - {glue:text}`noise-rate` of each class have one, spread evenly over the other classes; held-out examples keep
 #   theirs.
 # - A wrong label is an artificial kind of thing to remember. Memory of rare but right examples may behave

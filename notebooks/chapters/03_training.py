@@ -34,7 +34,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # A transformer turns a text into numbers layer by layer. On top sits a small **head** that reads the last layer at
 # one position and chooses a class. Each model ({glue:text}`training-models`) is trained up to three times from the
-# same starting point. We call these its **{term}`arms <arm>`**:
+# same starting point. (Figures and tables write *GPT-N* for GPT-Neo and *Pythia* for GPT-NeoX; *nano* are those of the
+# {doc}`chapter before <02b_models>`.) We call these ways of training its **{term}`arms <arm>`**:
 #
 # - **perturbed**: trained on the given labels, with the wrong ones among them;
 # - **normal**: its {term}`twin`, with the same examples in the same order for the same number of steps, but every label
@@ -49,7 +50,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # {numref}`fig-training-memory` shows how often the model answers with the label it was given. Compare the
 # {term}`noisy` and the {term}`clean` examples: where a model learns the task at all, clean labels come first, because
-# one rule serves many of them. A wrong label serves itself alone.
+# one rule serves many of them. A wrong label serves itself alone. While the rule is being learnt, accuracy on noisy
+# examples can even fall: the model answers them with the right label, which is not the one they were given.
 
 # %% tags=["hide-input"]
 drawn = figures_training.memorisation_curves(training)
@@ -61,8 +63,9 @@ show(drawn.figure, "fig-training-memory", caption, alt=drawn.alt)
 # We say that a cell has **memorised** when the perturbed arm gives back at least {glue:text}`training-threshold` of
 # the wrong labels (a share) at the end of training. That holds for {glue:text}`training-memorised` of
 # {glue:text}`training-cells` cells. Training took {glue:text}`training-epochs` epochs. If the profile says so, it ends
-# once macro-F1 on all given labels, right and wrong, is nearly 1, and else after a fixed number. Cells that have not
-# memorised are left out of every measurement of where memory sits: one cannot look for something that is not there.
+# once {term}`macro-F1 <F1>` on all given labels, right and wrong, is nearly 1, and else after a fixed number. Cells
+# that have not memorised are left out of every measurement of where memory sits: one cannot look for something that is
+# not there.
 #
 # The frozen arm tells how far the head gets alone: {glue:text}`training-frozen`.
 #
@@ -70,7 +73,8 @@ show(drawn.figure, "fig-training-memory", caption, alt=drawn.alt)
 #
 # Validation examples were never trained on and their labels are right, so accuracy on them measures generalisation
 # ({numref}`fig-training-validation`). At the end, accuracy of the normal arm minus accuracy of the perturbed one is
-# {glue:text}`training-cost` percentage points on average over cells.
+# {glue:text}`training-cost` percentage points on average over cells. The bars in the figure are 95 % intervals
+# (Wilson's, for a share counted in so many examples): how far the accuracy might be off because others were not asked.
 
 # %% tags=["hide-input"]
 drawn = figures_training.validation_curves(training)
@@ -100,8 +104,8 @@ tabulate.show_table(tabulate.status_table(training))
 #
 # ## On real data
 #
-# The run of this copy is one thing; results on real data that are stored with the book are another, and this is how
-# their cells were trained. {glue:text}`training-real`
+# Beside the run of this copy, the book has results on real data that were computed earlier and stored with it, the
+# {term}`released runs <released run>`. This is how the cells of one were trained. {glue:text}`training-real`
 
 # %% tags=["hide-input"]
 real.show_numbers(released, tabulate.status_table)
@@ -111,6 +115,7 @@ real.show_numbers(released, tabulate.status_table)
 #
 # - {glue:text}`training-memorised` of {glue:text}`training-cells` cells memorised their wrong labels, and
 #   {glue:text}`training-both` of these learnt their task too. These {glue:text}`training-both` carry the conclusions.
+# - Remembering them costs {glue:text}`training-cost` percentage points of accuracy on validation examples, on average.
 # - The normal twin differs from the perturbed model in its labels and in nothing else, which makes the two comparable
 #   layer by layer. {doc}`Layer swapping <04_swapping>` does that.
 # - Made from: {glue:text}`training-origin`

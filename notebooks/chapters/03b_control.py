@@ -64,8 +64,9 @@ facts.glue_all("known-hand", numbers, table)
 tabulate.show_table(table)
 
 # %% [markdown]
-# In the first place both of its top layers are true. In the middle its top layer is, and the second is not. In the
-# last place neither is. So accuracy@1 is {glue:text}`known-hand-at1` and accuracy@2 is {glue:text}`known-hand-at2`.
+# Where *first* is true, both of its top layers are right. Where *middle* is, the top layer is right and the second is
+# not. Where *last* is, neither is. So accuracy@1 is {glue:text}`known-hand-at1` and accuracy@2 is
+# {glue:text}`known-hand-at2`.
 #
 # Is that good? Somebody who always answers *layer 3*, whatever the model, is right in one place of three and scores
 # {glue:text}`known-hand-constant`. That **best constant answer** is the bar to clear, and it is higher than the
@@ -78,8 +79,8 @@ tabulate.show_table(table)
 #
 # {glue:text}`known-real` Control runs in it: {glue:text}`known-runs`, of {glue:text}`known-tasks`. The second task is
 # RTE, as in the study. A run ends once nearly all given labels come back; epochs taken: {glue:text}`known-epochs`.
-# Accuracy on {term}`noisy` examples at the end: {glue:text}`known-noisy`. A task and seed count only if their wrong
-# labels were memorised in all three places, for there is nothing to find where nothing was learnt. Runs that count:
+# Accuracy on {term}`noisy` examples at the end: {glue:text}`known-noisy`. The three runs of a task and seed
+# count only if all of them memorised, for there is nothing to find where nothing was learnt. Runs that count:
 # {glue:text}`known-counted` of {glue:text}`known-runs`.
 
 # %% tags=["hide-input"]
@@ -101,7 +102,7 @@ real.show_figure(known, figures_control.weight_curves, "fig-known-weights", capt
 #
 # Now only the heaviest layer counts, and the place it belongs to. In the squares of counts below, a technique that
 # always finds the place has all its counts on the diagonal; one that always gives the same answer fills one column.
-# The table after them has the two heaviest layers of every run.
+# Places whose layers tie share a count. The table after them has the two heaviest layers of every run.
 
 # %% tags=["hide-input"]
 caption = """Real tasks, a pre-trained model: which place the heaviest layer belongs to (across), where each place was
@@ -125,7 +126,7 @@ real.show_numbers(known, tabulate_control.scores_table)
 # %% [markdown]
 # The intervals take every run for an independent trial. They are not: places share their examples, and seeds their
 # task. So they speak of these tasks and this model, and what other tasks would give is open. TREC and MRPC are the
-# study's *development pair*, on which it chose its variant of gradients; it reports the other nine tasks. Beside that,
+# study's *development pair*, on which it chose its variant of gradients; it reports the other nine tasks. Besides,
 # model, number of examples and length of training differ, and retraining was run for {term}`windows <window>` of length
 # {glue:text}`known-windows` and all layers only. The stars are there to look at, and test nothing.
 #
@@ -146,8 +147,8 @@ real.show_numbers(known, tabulate_control.scores_table)
 #   published finding is judged on at least five, none of them these two.
 # - If the second task already used some layers more than others, a technique could follow *it*. Hiding memory with
 #   another second task should not move the answers.
-# - Places that are found only because they are two neighbouring layers, and not one or five spread out, would say
-#   that these techniques see blocks, and not memory.
+# - Techniques that find two neighbouring layers, but not single layers or layers far apart, would see blocks and not
+#   memory.
 #
 # ## The published findings
 #
