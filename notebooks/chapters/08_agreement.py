@@ -3,9 +3,10 @@
 #
 # *Do four ways of looking see the same thing?*
 #
-# Each technique so far has its own idea of what it means that a layer holds a memory: the model forgets when the layer
-# is exchanged, or when it is trained afresh; it would be pulled most; it makes {term}`noisy` examples stand out. None
-# of them is the truth. What several of them say independently deserves more trust than what one says.
+# Four techniques give every layer a weight, and each has its own idea of what it means that a layer holds a memory: the
+# model forgets when the layer is exchanged, or when it is trained afresh; the layer would be pulled most; it makes
+# {term}`noisy` examples stand out. None of them is the truth. What several of them say independently deserves more
+# trust than what one says. (Centroids follow examples and weigh no layers, so they are not among the four.)
 
 # %% tags=["parameters"]
 profile = "mini"  # which numbers: memloc profiles
@@ -38,7 +39,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # One scale does not make them equally sharp. Swapping and retraining average over {term}`windows <window>`, which
 # draws their curves towards the grey line; gradients and probing look at one layer at a time. That a curve is flatter
-# does not mean that memory is more spread out.
+# does not mean that memory is more spread out. Probing may put all its weight on one layer; all panels are then as high
+# as that peak, and the other curves look flat beside it.
 
 # %% tags=["hide-input"]
 drawn = figures_beside.scaled_weights(beside)
@@ -53,9 +55,10 @@ show(drawn.figure, "fig-beside-weights", caption, alt=drawn.alt)
 # The first table has what an {term}`M-CoG` can be at all, from memory wholly in the first layer to memory wholly in
 # the last. The second has the M-CoG of every combination, in layers, with an interval where there is one, and its
 # **{term}`depth`** along the technique's own {term}`attainable range`, from 0 to 1. Across columns only depths may be
-# compared, and these with care: they correct for where a scale ends, not for how blurred it is. Averaging M-CoG over
-# techniques would mix scales, which is why it is not done here. What an interval is over differs, as the first table
-# says; one over examples alone leaves out what another order of training would change.
+# compared, and these with care: they correct for where a scale ends, not for how blurred it is. A depth of retraining
+# can lie below 0 or above 1, because its range takes for granted that no window forgets more than all layers do, and
+# some may. Averaging M-CoG over techniques would mix scales, which is why it is not done here. What an interval is over
+# differs, as the first table says; one over examples alone leaves out what another order of training would change.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_beside.range_table(beside), tabulate_beside.depth_table(beside))
@@ -63,11 +66,11 @@ tabulate.show_table(tabulate_beside.range_table(beside), tabulate_beside.depth_t
 # %% [markdown]
 # ## Do techniques agree?
 #
-# Two techniques agree if they order tasks and models alike. A point is one combination of task and model, and the
-# correlation is Pearson's, over M-CoG or over the weights of all layers. {numref}`fig-beside-agreement` has this run's
-# correlations below the diagonal, with the number of points, and those of the original study above it. The study's
-# are over 48 points of pre-trained models on real tasks; with fewer than three points nothing can be correlated, and
-# with a handful almost any correlation can come about by chance.
+# Two techniques agree if the tasks and models that lie deep by one lie deep by the other. A point is one combination of
+# task and model, and the correlation is Pearson's, over M-CoG or over the weights of all layers.
+# {numref}`fig-beside-agreement` has this run's correlations below the diagonal, with the number of points, and those of
+# the original study above it. The study's are over 48 points of pre-trained models on real tasks; with fewer than three
+# points nothing can be correlated, and with a handful almost any correlation can come about by chance.
 
 # %% tags=["hide-input"]
 drawn = figures_beside.agreement_triangles(beside)
@@ -86,9 +89,10 @@ tabulate.show_table(tabulate_beside.agreement_table(beside, "techniques"))
 #
 # ## Do models agree?
 #
-# The same between models: do two of them, over tasks and techniques, have the same order? The correlation is
-# Spearman's. Between models with different numbers of layers depths are compared, and layers cannot be. The second
-# table has the study's own models.
+# A point is now one combination of task and technique, and two models agree if they put these in the same order. The
+# correlation is Spearman's. Techniques differ in scale, which is alike in all models: part of the agreement is that and
+# nothing else. Between models with different numbers of layers depths are compared, and layer weights cannot be. The
+# second table has the study's own models.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_beside.agreement_table(beside, "models"), tabulate_beside.study_models())
@@ -122,8 +126,8 @@ real.show_tables(released, tabulate_beside.range_table, tabulate_beside.techniqu
 # {glue:text}`beside-note`:
 #
 # - *Agreement.* {glue:text}`beside-pairs` pairs of techniques can be correlated by {glue:text}`beside-compared`, over
-#   at most {glue:text}`beside-points` points of {glue:text}`beside-tasks-compared` tasks. The strongest correlation is
-#   {glue:text}`beside-strongest`, the weakest {glue:text}`beside-weakest`.
+#   at most {glue:text}`beside-points` points of {glue:text}`beside-tasks-compared` tasks. The correlations, where 1 is
+#   agreement and 0 none, go from {glue:text}`beside-weakest` to {glue:text}`beside-strongest`.
 # - *Distance.* The depths that techniques give one model are at most {glue:text}`beside-apart` apart, where 1 would be
 #   the first layer for one and the last for another.
 #
@@ -133,7 +137,8 @@ real.show_tables(released, tabulate_beside.range_table, tabulate_beside.techniqu
 #
 # - Techniques that agree because both blur alike, and not because both see memory, would also agree on models without
 #   any. Swapping and retraining share their windows: part of their agreement is arithmetic.
-# - Models whose memory was forced into known layers are the only ones in which it can be said which technique is right.
+# - Only of models whose memory was {doc}`forced into known layers <03b_control>` can it be said which technique is
+#   right.
 #
 # ## The published findings
 #

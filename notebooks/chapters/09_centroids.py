@@ -41,8 +41,9 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # t(h) = \frac{(h - p_a) \cdot (p_b - p_a)}{\lVert p_b - p_a \rVert^2} ,
 # $$
 #
-# which is 1 at the centroid of the original class and 0 at that of the wrong label. Positions are pooled over all
-# ordered pairs of classes, but pairs with too few noisy examples are left out, as the table shows.
+# which is 1 at the centroid of the original class and 0 at that of the wrong label. Where a layer does not yet tell the
+# classes apart, the two centroids lie close together: positions then spread widely, and a mean on the wrong side may
+# be chance. Positions are pooled over all ordered pairs of classes; pairs with too few noisy examples are left out.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_techniques.pair_table(study))
@@ -65,13 +66,13 @@ show(drawn.figure, "fig-centroids-positions", caption, alt=drawn.alt)
 # ## Two events
 #
 # **Crossing** is the last layer at which the mean of the noisy examples comes from above to below .5, and so changes
-# sides. Classes are **apart** from the first layer on from which the bands of clean examples no longer overlap. An
-# example is part of its own centroid, which makes small classes look more separate than they are; the column *left
-# out* computes each position with the example taken out of its centroid.
+# sides. **{term}`Initiation <initiation>`** is the first layer from which on the bands of the two classes' clean
+# examples stay apart, *classes apart from* in the table. An example is part of its own centroid, which makes small
+# classes look more separate than they are; *the same, left out* takes each example out of its centroid first.
 
 # %% tags=["hide-input"]
 drawn = figures_centroids.event_scatter(centroids)
-caption = f"""Crossing and the separation of classes in layers, means over seeds, a panel a model. Below the line
+caption = f"""Crossing (across) and initiation (up) in layers, means over seeds, a panel a model. Below the line
 classes are apart before noisy examples cross. 0: crossed before layer 1. $L + 1$: never. Hollow: task not learnt.
 {study.made("made-centroids")}"""
 show(drawn.figure, "fig-centroids-events", caption, alt=drawn.alt)
@@ -80,17 +81,17 @@ show(drawn.figure, "fig-centroids-events", caption, alt=drawn.alt)
 tabulate.show_table(tabulate_techniques.centroid_table(centroids))
 
 # %% [markdown]
-# The *largest step* is the largest fall between neighbouring layers as a share of the whole way from layer 1 to the
-# last. Near 1 the change is sudden. It can exceed 1 if positions also rise on the way, and there is none where they
-# end no lower than they began. Where the table has columns of the study, its {term}`crossings <crossing>` are those of
-# its BERT with twelve layers, and its separation of classes, published for five tasks, is the mean of its four models:
-# other models, other training, and for comparison by eye only.
+# The *largest step* tells a sudden change from a gradual one: it is the largest fall between neighbouring layers as a
+# share of the whole way from layer 1 to the last. Near 1 the change is sudden. It can exceed 1 if positions also rise
+# on the way, and there is none where they end no lower than they began. Where the table has columns of the study, its
+# {term}`crossings <crossing>` are those of its BERT with twelve layers, and its initiations, published for five tasks,
+# are means of its four models: other models, other training, and for comparison by eye only.
 #
 # ## Half a model
 #
 # {numref}`fig-centroids-halves` takes models in which half of the layers come from the normal model, which never saw
-# the wrong labels. If the lower half is where noisy examples are sent on their way, replacing it should leave them
-# with their original class, and replacing the upper half should not.
+# the wrong labels. If it is the lower half that sends noisy examples on their way, they should stay with their original
+# class when it is replaced, and leave it when the upper half is.
 
 # %% tags=["hide-input"]
 drawn = figures_centroids.halves(centroids)
@@ -107,7 +108,7 @@ show(drawn.figure, "fig-centroids-halves", caption, alt=drawn.alt)
 facts.glue_all("centroid", real.run_facts(released, "the centroid analysis"), released)
 caption = """Real tasks, pre-trained models: position between two class centroids by layer; lines are means, bands the
 middle 75 %, of noisy examples and of clean ones of both classes. Stars: noisy examples of BERT in the original study,
-digitised from a published figure; positions above 1 are off its axis."""
+digitised from a published figure, whose axis ends at 1."""
 real.show_figure(released, figures_centroids.positions_beside_study, "fig-centroids-real-positions", caption)
 
 # %% tags=["hide-input"]
@@ -120,14 +121,14 @@ real.show_numbers(released, tabulate_techniques.centroid_table)
 # {glue:text}`centroid-counted` also learnt the task. {glue:text}`centroid-note`:
 #
 # - *From where to where.* Noisy examples are on average at {glue:text}`centroid-start` after layer 1 and at
-#   {glue:text}`centroid-end` after the last.
+#   {glue:text}`centroid-end` after the last. Whether the way is sudden or gradual says the column *largest step*.
 # - *Which comes first.* Of {glue:text}`centroid-event-known` with both events, noisy examples cross before classes are
 #   apart in {glue:text}`centroid-event-first`, at the same layer in {glue:text}`centroid-event-same`, and after it in
-#   {glue:text}`centroid-event-last`. Crossings: {glue:text}`centroid-event-span`; classes:
-#   {glue:text}`centroid-class-span`.
+#   {glue:text}`centroid-event-last`. Crossings lie at layers {glue:text}`centroid-event-span` (0: before layer 1),
+#   initiations at {glue:text}`centroid-class-span`.
 # - *Half a model.* With the lower half from the normal model, noisy examples end at {glue:text}`centroid-lower`, nearer
 #   to their original class in {glue:text}`centroid-lower-original` of {glue:text}`centroid-halved`; with the upper half
-#   at {glue:text}`centroid-upper`, in {glue:text}`centroid-upper-original`.
+#   at {glue:text}`centroid-upper`, nearer to it in {glue:text}`centroid-upper-original`.
 #
 # **What they rest on: {glue:text}`centroid-origin`**
 #
@@ -135,8 +136,7 @@ real.show_numbers(released, tabulate_techniques.centroid_table)
 #
 # - Classes can differ in ways that the line through two centroids does not see. Noisy examples that leave it sideways
 #   would still have a position on it.
-# - If leaving examples out of their centroids moved the separation of classes by several layers, it would be a matter
-#   of small classes.
+# - If leaving examples out of their centroids moved initiation by several layers, it would tell of small classes.
 #
 # ## The published findings
 #

@@ -48,9 +48,9 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # $\mathrm{cf}$ is counterfactual memorisation: what having seen the example is worth. The **generalisation score** of
 # a task is the mean of $\mathrm{gen}$ over its {term}`clean` examples. How the original study made one number of a
-# task is not published; the table below therefore has the median, and the mean over all examples, beside it. The study
-# trained thirty models; small profiles have fewer, whose halves come in pairs of complements, so that every example is
-# seen by half of the models.
+# task is not published; the table below the map therefore has the median, and the mean over all examples, beside it.
+# The study trained thirty models; small profiles have fewer, whose halves come in pairs of complements, so that every
+# example is seen by half of the models.
 #
 # ## By hand
 #
@@ -70,9 +70,10 @@ tabulate.show_table(given, by_hand)
 #
 # ## Maps
 #
-# {glue:text}`maps-members` models a task and model, each trained on half of {glue:text}`maps-rows` examples. In
-# {numref}`fig-maps-map` everything on the grey line is the same to models that saw it and models that did not. The
-# upper left corner is memory without generalisation.
+# Each combination of task and model was trained {glue:text}`maps-members` times, on halves of {glue:text}`maps-rows`
+# examples. In {numref}`fig-maps-map` what lies on the grey line is as probable to models that did not see it as to
+# those that did. The upper left corner is memory without generalisation. In the table, *in* are the models that were
+# trained on an example and *out* the others.
 
 # %% tags=["hide-input"]
 drawn = figures_maps.memorisation_maps(mapped)
@@ -85,8 +86,8 @@ show(drawn.figure, "fig-maps-map", caption, alt=drawn.alt)
 tabulate.show_table(tabulate_maps.map_table(mapped))
 
 # %% [markdown]
-# Intervals are Wilson's, over examples; they do not cover which models would have been trained with other halves. Maps
-# do not need the models of the other chapters; *not memorised* and *not learnt* are said of those.
+# Intervals are Wilson's, over examples; they do not cover what other halves would have made. Maps do not need the
+# models of the other chapters; *not memorised* and *not learnt* are said of those.
 #
 # ## Depth and generalisation
 #
@@ -109,8 +110,9 @@ tabulate.show_table(tabulate_maps.relation_table(mapped))
 # share a task's texts and its wrong labels, so the unit is the task: the interval draws whole tasks, and $p$ is the
 # share of orders of the tasks whose correlation is as far from 0 or further. The column *orders* is how many of them
 # were counted: three tasks have six, so that no $p$ below a third can come about, and four have 24. The study's numbers
-# are of 48 points, twelve tasks and four models; its M-CoG is the mean of four techniques. The *validation score* is
-# the macro-F1 of the perturbed model on held-out examples, rescaled so that 0 is chance and 1 is perfect.
+# are of 48 points, twelve tasks and four models; its M-CoG is the mean of four techniques. The *probing event* is the
+# layer from which a probe knows the given label better than the original one. The *validation score* is the macro-F1 of
+# the perturbed model on held-out examples, rescaled so that 0 is chance and 1 is perfect.
 #
 # ## On real data
 #
@@ -150,11 +152,11 @@ tabulate.show_table(*claims_tables(about("maps"), mapped, released))
 #   and {glue:text}`maps-noisy-generalisation` by those that did not. From {glue:text}`maps-share-lowest` to
 #   {glue:text}`maps-share-highest` of them have a counterfactual memorisation of {glue:text}`maps-remembered` or more.
 # - *Clean examples*: {glue:text}`maps-clean-memorisation` and {glue:text}`maps-clean-generalisation`. Their
-#   counterfactual memorisation, {glue:text}`maps-clean-counterfactual`, was learnt by heart though it is right.
+#   counterfactual memorisation, {glue:text}`maps-clean-counterfactual`, is what was learnt by heart though it is right.
 # - *Generalisation scores* go from {glue:text}`maps-score-lowest` to {glue:text}`maps-score-highest`.
 # - *Depth.* Spearman's correlation of the generalisation score with {term}`depth` by swapping:
-#   {glue:text}`maps-rho-mcog`; with crossing: {glue:text}`maps-rho-crossing`. {glue:text}`maps-tasks-compared` tasks
-#   were compared, the study's finding is of twelve.
+#   {glue:text}`maps-rho-mcog`; with crossing: {glue:text}`maps-rho-crossing`. The study's finding is of twelve tasks,
+#   this is of {glue:text}`maps-tasks-compared`.
 #
 # **What they rest on: {glue:text}`maps-origin`**
 #

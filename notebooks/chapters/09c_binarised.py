@@ -63,9 +63,9 @@ tabulate.show_table(by_hand)
 #
 # The study did this for its five tasks with more than two classes, on four models of twelve layers. It printed a
 # correlation of {glue:text}`binarised-study-rho` over all models together, a mean difference of
-# {glue:text}`binarised-study-difference` layers and a mean distance of {glue:text}`binarised-study-distance`. Its five
-# tasks lie close together to begin with ({glue:text}`binarised-study-how`; exact to
-# {glue:text}`binarised-study-tolerance`):
+# {glue:text}`binarised-study-difference` layers and a mean distance of {glue:text}`binarised-study-distance`, which
+# forgets the sign of each difference. Its five tasks lie close together to begin with. The table is of
+# {glue:text}`binarised-study-how`, exact to {glue:text}`binarised-study-tolerance` of a layer:
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_binarised.study_table())
@@ -75,9 +75,9 @@ tabulate.show_table(tabulate_binarised.study_table())
 #
 # {glue:text}`binarised-state`
 #
-# {glue:text}`binarised-sizes` A variant with as many rows as its task would have far more of each class, one with fewer
-# rows has fewer wrong labels: whatever one chooses, more than the number of classes changes. And the classes that stay
-# are the frequent ones of a task whose others may have been the hard ones.
+# {glue:text}`binarised-sizes` A variant with as many rows as its task has far more of each class; one with fewer rows
+# has fewer wrong labels. So more than the number of classes changes, whatever one chooses. And the two classes that
+# stay are the most frequent ones; the hard ones may be among those that went.
 #
 # On the diagonal of the figure a task lies as deep with two classes as with all. What the finding asks is weaker: that
 # marks rise from left to right.
@@ -94,14 +94,14 @@ real.show_tables(found, tabulate_binarised.order_table, tabulate_binarised.diffe
 # %% [markdown]
 # In the first table intervals draw whole tasks, with all their models, and $p$ is two-sided: it counts orders of the
 # tasks that are as far from 0 in either direction. Models share the texts and the wrong labels of a task, so a row of
-# *all* models has more points than the rows of one but no more tasks. The second table is in layers; the *distance*
-# forgets the sign of each difference before the mean is taken.
+# *all* models has more points than the rows of one but no more tasks. The second table is in layers. In both,
+# {term}`initiation` is the layer from which classes are apart.
 #
 # ## Events
 #
-# The centroid analysis follows examples from one class to another. Two classes make two ordered pairs, six make thirty,
-# and pairs with too few {term}`noisy` examples are left out. With all classes the positions come from the pairs that
-# are left, with two from every wrong label. A {term}`crossing` that moves may have moved for that reason.
+# The {doc}`centroid analysis <09_centroids>` follows examples from one class to another. Two classes make two ordered
+# pairs, six make thirty, and pairs with too few {term}`noisy` examples are left out. So with two classes every wrong
+# label counts, and with six only some do. A {term}`crossing` that moves may have moved for that reason.
 
 # %% tags=["hide-input"]
 caption = """Crossing of noisy examples and the layer from which classes are apart, in layers. A line leads from a task,
@@ -132,7 +132,7 @@ tabulate.show_table(*tabulate_claims.tables_of([tabulate_binarised.CLAIM], runs)
 #   {glue:text}`binarised-within-lowest` to {glue:text}`binarised-within-highest`. The study has
 #   {glue:text}`binarised-study-rho`.
 # - *The layers.* Two classes less all, M-CoG by swapping: {glue:text}`binarised-difference`; distance:
-#   {glue:text}`binarised-distance`. Crossing: {glue:text}`binarised-crossing`; classes apart:
+#   {glue:text}`binarised-distance`. Crossing: {glue:text}`binarised-crossing`; initiation:
 #   {glue:text}`binarised-initiation`.
 # - *The verdict*: {glue:text}`binarised-verdict`. Reason: {glue:text}`binarised-reason`.
 #
@@ -144,7 +144,8 @@ tabulate.show_table(*tabulate_claims.tables_of([tabulate_binarised.CLAIM], runs)
 #   matter more than how many, and one variant a task could not tell.
 # - If depth followed the number of rows, or of wrong labels, as closely, the comparison would be about those. A task
 #   with all its classes, cut to the rows of its variant, would show it.
-# - That the order survives does not show that classes do not matter. All depths could move by the same amount.
+# - All depths could move by the same amount. Then the order would survive and the number of classes would matter all
+#   the same: that is what the differences in layers are for.
 #
 # ## Exercises
 #

@@ -33,25 +33,25 @@ Markdown(told["state"])
 #
 # Layer 4 of six is not layer 4 of twelve. An {term}`M-CoG` has to be put on a scale that both models share, and there
 # are two that suggest themselves. Layer $l$ of $L$ covers the part of the model from $(l - 1)/L$ to $l/L$, so the
-# **share** of the layers that lies below an M-CoG $g$ is
+# **share** of the layers that lies below an M-CoG $g$, and its **{term}`depth`**, are
 #
 # $$
 # \mathrm{share}(g) = \frac{g - \tfrac12}{L} , \qquad
 # \mathrm{depth}(g) = \frac{g - g_1}{g_L - g_1} ,
 # $$
 #
-# and its **{term}`depth`** is its place between $g_1$ and $g_L$, the M-CoG of memory that sits wholly in the first and
-# in the last layer. The share says where, and is squeezed towards the middle, because long {term}`windows <window>`
-# reach everywhere. Depth undoes the squeezing. But its zero is the middle of the *first layer*, and that is a twelfth
-# of the way into a model of six layers and a twenty-fourth into one of twelve.
+# where $g_1$ and $g_L$ are the M-CoG of memory that sits wholly in the first and in the last layer. The share says
+# where, and is squeezed towards the middle, because long {term}`windows <window>` reach everywhere. Depth undoes the
+# squeezing. But its zero is the middle of the *first layer*, and that is a twelfth of the way into a model of six
+# layers and a twenty-fourth into one of twelve.
 #
 # ## By hand
 #
-# One memory in models of different depth: each wrong label sits in one layer, evenly over the first half of the model.
-# With two layers that is layer 1. Swapping it forgets all labels, swapping layer 2 forgets none, swapping both all of
-# them: weights 1 and ½, M-CoG $(1 \cdot 1 + 2 \cdot \tfrac12)/(1 + \tfrac12)$ = {glue:text}`size-hand-mcog-2`. The
-# share is $(1.33 - .5)/2$ = {glue:text}`size-hand-share-2`, the depth {glue:text}`size-hand-depth-2`. The deeper models
-# are done in the same way:
+# The same memory in models with more and more layers: each wrong label sits in one layer, and labels are spread evenly
+# over the first half of the model. With two layers that is layer 1. Swapping it forgets all labels, swapping layer 2
+# forgets none, swapping both all of them: weights 1 and ½, M-CoG $(1 \cdot 1 + 2 \cdot \tfrac12)/(1 + \tfrac12)$ =
+# {glue:text}`size-hand-mcog-2`. The share is $(1.33 - .5)/2$ = {glue:text}`size-hand-share-2`, the depth
+# {glue:text}`size-hand-depth-2`. The deeper models are done in the same way:
 
 # %% tags=["hide-input"]
 by_hand, numbers = worked.first_half()
@@ -61,7 +61,7 @@ tabulate.show_table(by_hand)
 # %% [markdown]
 # Nothing moved, and the share says so. Depth rises from {glue:text}`size-hand-depth-6` with six layers to
 # {glue:text}`size-hand-depth-24` with 24. *A difference of depth between models of different $L$ is in part the
-# scale's.* So both readings are shown, and how much the scale alone would make.
+# scale's.* So both readings are shown below, beside the difference of depth that the scale alone would make.
 #
 # ## The models
 
@@ -71,9 +71,9 @@ tabulate.show_table(tabulate_size.models_table(sized), tabulate_size.notes_table
 # %% [markdown]
 # Size is not all that differs, and for most pairs it is the least of it.
 #
-# - *What they read.* MiniLM learnt by imitating a larger model and then to put English sentences of like meaning near
-#   one another. e5-small did so in many languages, and this copy of it has lost words and precision. The nano models,
-#   where a run of them is in the table, read one small corpus.
+# - *What they read.* MiniLM learnt to imitate a larger model, and then to put English sentences of like meaning near
+#   one another. e5-small did so in many languages, and this copy of it has lost words and precision. The
+#   {doc}`nano models <02b_models>`, if the table has a run of them, read one small corpus.
 # - *How they cut text.* Each has a tokenizer of its own, so the same sentence has other lengths and other parts.
 # - *How they were trained here.* Learning rates and numbers of seeds differ, as the chapter on
 #   {doc}`swapping <04_swapping>` says.
@@ -83,7 +83,8 @@ tabulate.show_table(tabulate_size.models_table(sized), tabulate_size.notes_table
 #
 # ## Curves
 #
-# A curve divided by its mean is 1 where a layer weighs as much as the average layer, whatever the number of layers.
+# In {numref}`fig-size-weights` curves are divided by their mean: 1 is a layer that weighs as much as the average layer,
+# whatever the number of layers. Curves of two models that lie over one another have their memory in the same place.
 
 # %% tags=["hide-input"]
 drawn = figures_size.weights_by_share(sized)
@@ -114,20 +115,21 @@ tabulate.show_table(tabulate_size.deeper_table(sized), tabulate_size.centre_tabl
 #
 # ## Events
 #
-# {term}`Crossing <crossing>` and the separation of classes, as in the chapter on {doc}`centroids <09_centroids>`, for
-# models of different depth. Axes go from 0 to one more than the last layer.
+# {term}`Crossing <crossing>` and {term}`initiation`, as in the chapter on {doc}`centroids <09_centroids>`, for models
+# of different depth. Axes go from 0 to one more than the last layer.
 
 # %% tags=["hide-input"]
 drawn = figures_size.events(sized)
-caption = f"""Crossing of noisy examples and the layer from which classes are apart, in layers, a panel a model. 0:
-crossed before layer 1. $L + 1$: never. Hollow: task not learnt. {sized.made("centroids")}"""
+caption = f"""Crossing of noisy examples (across) and initiation, the layer from which classes are apart (up), a panel
+a model. 0: crossed before layer 1. $L + 1$: never. Hollow: task not learnt. {sized.made("centroids")}"""
 show(drawn.figure, "fig-size-events", caption, alt=drawn.alt)
 
 # %% [markdown]
 # ## The order of tasks
 #
 # Whether memory moved as a whole is one question; whether tasks keep their *order* is the one the study asked. Within a
-# model both readings of the M-CoG have the same order; events are taken as shares of $L + 1$.
+# model both readings of the M-CoG give the same order; events are taken as shares of $L + 1$. The second table has the
+# events of each task.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_size.order_table(sized), tabulate_size.event_table(sized))
@@ -161,8 +163,8 @@ show(drawn.figure, "fig-size-study", caption, alt=drawn.alt)
 # Training alone needs about {glue:text}`size-cost-memory` of memory for {glue:text}`size-cost-batch` examples of
 # {glue:text}`size-cost-longest` tokens, in fp32. All twelve tasks once, as the study ran them, take
 # {glue:text}`size-cost-gpu-hours` hours of one GPU or {glue:text}`size-cost-core-years` years of one core: calculated,
-# by the formulas and assumptions of the chapter on {doc}`scale <14_scale>`. The first table has the study's
-# correlations as it printed them, beside those that its numbers, read off figures, come to here; the second the hours.
+# by the formulas and assumptions of the chapter on {doc}`cost <14_scale>`. The first table has the study's
+# correlations, as printed and as computed here from what its figures show; the second has the hours.
 
 # %% tags=["hide-input"]
 calculated = reading_size.read_cost(tflops, call_ms)
@@ -187,10 +189,10 @@ tabulate.show_table(*tabulate_claims.tables_of([tabulate_size.CLAIM], runs))
 # {glue:text}`size-exploratory`.
 #
 # - *Between tasks and between models.* By depth {glue:text}`size-spread`.
-# - *The order of tasks* by swapping, between two models: {glue:text}`size-rho` ({glue:text}`size-pairs` pairs). The
-#   study's, between its larger model and each of its four: {glue:text}`size-study-rho`.
+# - *The order of tasks* by swapping, between two models: {glue:text}`size-rho` (pairs of models:
+#   {glue:text}`size-pairs`). The study's, between its larger model and each of its four: {glue:text}`size-study-rho`.
 # - *The study's two OPTs.* The larger one's centre lies nearer to its last layer in {glue:text}`size-study-deeper`
-#   tasks, and by more than the scale alone would make.
+#   tasks, and on average by more than the scale alone would make.
 # - *Events of the study.* The order by crossing carries over ({glue:text}`size-study-crossing`), that by initiation
 #   does not ({glue:text}`size-study-initiation`).
 #
@@ -198,9 +200,10 @@ tabulate.show_table(*tabulate_claims.tables_of([tabulate_size.CLAIM], runs))
 #
 # ### What would change our mind
 #
-# - Two models of one family at one depth and two widths, or at two depths and one width, that differ as much as those
-#   here: then depth of the model is not what moves the centre.
-# - A larger model whose centre lies where the smaller one's does, by share, in most of twelve tasks.
+# - Two models of one family with equally many layers and different widths that differ as much as those here: then the
+#   number of layers is not what moves the centre.
+# - A larger model whose centre lies where the smaller one's does, by share, in most of twelve tasks: then size does not
+#   move it.
 # - If one model trained from two other starts differed as much as two models do, there would be nothing to explain by
 #   size.
 #
@@ -210,8 +213,8 @@ tabulate.show_table(*tabulate_claims.tables_of([tabulate_size.CLAIM], runs))
 # :label: ex-size-twice
 #
 # In a model of six layers the M-CoG is 3.3, with an attainable range from 2.54 to 4.46. In one of twelve it is 6.1, in
-# a range from 4.29 to 8.71. Compute share and depth of both. Which memory lies nearer to the end, and by how much of
-# what the scale alone would make?
+# a range from 4.29 to 8.71. Compute share and depth of both. Does one memory lie nearer to the end? Compare the
+# difference of depth with what the scale alone makes between six and twelve layers in the example by hand.
 # ```
 #
 # ```{exercise} What must be held fixed?
