@@ -84,8 +84,8 @@ tabulate.show_table(windows, weights)
 #
 # {numref}`fig-swapping-heatmaps` shows $E_{k,l}$ for each task and model: the bottom row of a panel is one layer
 # swapped at a time, the top row all of them. The further a cell is from the background, the more was forgotten. At
-# the top everything should be forgotten up to lucky guesses, since there all layers come from a model that never saw
-# the wrong labels. What differs is how fast forgetting sets in on the way up, and on which side.
+# the top everything should be forgotten up to lucky guesses, since there all layers (but not the head) come from a
+# model that never saw the wrong labels. What differs is how fast forgetting sets in on the way up, and on which side.
 
 # %% tags=["hide-input"]
 drawn = figures_swapping.heatmaps(swapping)
@@ -124,12 +124,12 @@ show(drawn.figure, "fig-swapping-centres", caption, alt=drawn.alt)
 tabulate.show_table(tabulate_swapping.swapping_table(swapping))
 
 # %% [markdown]
-# Where not even one layer's swap forgets anything, there is no centre of gravity of single layers, and the table says
-# so.
+# Where no single layer's swap forgets anything, there is no centre of gravity of single layers, and the table says so.
 #
 # The intervals come from {glue:text}`swap-resamples` bootstrap draws: the noisy examples are drawn anew from
-# themselves, with replacement, and everything is computed again. They say how much would change with other noisy
-# examples and, from three seeds up, with other seeds. They do not say what another task or model would give.
+# themselves, with replacement, and everything is computed again. They say how much would change if the same model were
+# asked about other noisy examples and, from three seeds up, with other seeds. They do not say what another draw of the
+# data, another task or model would give.
 #
 # The last column guards against a false reading. A mixed model could lose the wrong labels because it is broken, not
 # because it has forgotten. Then it would lose the right ones too. *Lowest accuracy on clean* is that of the worst
@@ -199,8 +199,9 @@ real.show_numbers(released, depth_table)
 #
 # What the original study found was written down as rules before the first run on real data: which number decides, how
 # much data it takes, and when the verdict is *holds*, *does not hold* or *cannot tell*. The rules were last changed
-# in {glue:text}`swap-rule`. First results on real data: {glue:text}`swap-first-run`. Below are the findings in which
-# swapping has a part, judged on the run of this copy and on the released run on real data, where there is one.
+# in {glue:text}`swap-rule`. First results on real data: {glue:text}`swap-first-run`. Of a rule that was changed later
+# the {doc}`ledger <13_ledger>` has both verdicts. Below are the findings in which swapping has a part, judged on the run
+# of this copy and on the released run on real data, where there is one.
 #
 # In the first table, *rule asks* is the bound that a number has to reach, and numbers of runs are shown however few
 # tasks they come from. Whether they decide anything, the second table says: rules get only real tasks and pre-trained

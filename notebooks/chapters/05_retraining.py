@@ -40,7 +40,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # Then it is asked for the given labels of the noisy examples, $a(W)$, and of the held-out clean ones.
 #
 # A retrained layer may guess a given label right without remembering it. Retraining *all* layers shows how often that
-# happens, since nothing is left of what was memorised: call that accuracy $m$. It becomes the new zero,
+# happens, since nothing is left of what layers memorised: call that accuracy $m$. It becomes the new zero,
 #
 # $$
 # a'(W) = \frac{a(W) - m}{1 - m},
@@ -48,7 +48,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # and memorisation error, {term}`layer weight` and {term}`M-CoG` follow from $a'$ as they do in the chapter on
 # swapping. An error of 0 means that a window forgets nothing, 1 that it forgets as much as retraining everything does.
-# Single windows may forget more than that, and errors then exceed 1.
+# Single windows may forget more than that. Errors then exceed 1, and an M-CoG can lie outside its attainable range.
 #
 # Training once for every window is the expensive part. A run may choose fewer window lengths; the window of all layers
 # is always among them, because $m$ comes from it. With other lengths the {term}`attainable range` of the M-CoG is
@@ -113,7 +113,7 @@ real.show_figure(released, figures_swapping.weight_curves, "fig-retraining-real-
 real.show_numbers(released, tabulate_techniques.retraining_table)
 
 # %% [markdown]
-# No curve or M-CoG of the original study for retraining alone is published in a form that can be set beside these. Its
+# No curve or M-CoG of the original study for retraining alone is stored with its code, so none stands beside these. Its
 # agreement with the other techniques is, and the chapter that puts all techniques side by side shows it.
 #
 # ## Take-away

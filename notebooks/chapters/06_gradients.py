@@ -3,9 +3,9 @@
 #
 # *Which layers would have to move for a wrong label to lose its hold?*
 #
-# Swapping and retraining change a model and look what is left. Gradients ask without changing anything: if we wanted
-# the model to give up the labels of its {term}`noisy` examples, how strongly would each layer be pulled? One backward
-# pass over the noisy examples is enough, which makes this by far the cheapest technique of
+# Swapping and retraining change a model and look at what is left. Gradients ask without changing anything: if we wanted
+# the model to give up the labels of its {term}`noisy` examples, how strongly would each layer be pulled? A few backward
+# passes over these and as many others are enough, which makes this by far the cheapest technique of
 # {cite:t}`dankers-titov-2024-generalisation`, and leaves the most choices to whoever uses it.
 
 # %% tags=["parameters"]
@@ -46,7 +46,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # where the sum is over the parameter tensors of the layer. The **frozen {term}`arm`** is a model of which only the
 # head was trained on the same labels. Its layers hold nothing of them, so its gradients tell how strongly layers are
 # pulled for other reasons, such as where they sit or how many parameters they have. The trained model is read at the
-# first epoch at which it had memorised its labels, if there was one, and otherwise at its last.
+# first epoch at which macro-F1 on all given labels was nearly 1, if there was one, and otherwise at its last.
 #
 # The logit is the study's choice. The log-likelihood would be more usual, but it is nearly flat where a label is
 # memorised: its gradient vanishes with the model's last doubt.
@@ -112,8 +112,8 @@ real.show_figure(released, figures_techniques.gradient_weights, "fig-gradients-r
 real.show_numbers(released, tabulate_techniques.variant_table)
 
 # %% [markdown]
-# Neither curves nor an M-CoG of gradients alone were published that could stand beside these, nor the study's own
-# comparison of rules. Its agreement with the other techniques was; the chapter on all techniques shows it.
+# Neither curves nor an M-CoG of the study for gradients alone are stored with its code, nor its own comparison of
+# rules. Its agreement with the other techniques is; the chapter on all techniques shows it.
 #
 # ## Take-away
 #

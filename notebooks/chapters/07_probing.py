@@ -5,9 +5,9 @@
 #
 # A layer that does something special for {term}`noisy` examples leaves a trace in what it passes on. Probing looks for
 # that trace: it takes the hidden states after each layer and trains a small classifier, a **probe**, to tell noisy
-# examples from {term}`clean` ones. Where this gets easier from one layer to the next, the layer between them has added
-# something. It is the one technique of {cite:t}`dankers-titov-2024-generalisation` that leaves the model alone
-# altogether. What a probe can read, the model need not use.
+# examples from {term}`clean` ones. Where this gets easier from one layer to the next, the later of them has added
+# something. Like gradients, and unlike the other two techniques of {cite:t}`dankers-titov-2024-generalisation`, probing
+# changes nothing in the model. What a probe can read, the model need not use.
 
 # %% tags=["parameters"]
 profile = "mini"  # which numbers: memloc profiles
@@ -38,7 +38,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # model classifies. Three targets get probes of their own:
 #
 # - is the example **noisy or clean** (F1 of *noisy*);
-# - which label was it **given**;
+# - which label was it **given** (macro F1);
 # - which label did it have **originally** (macro F1).
 #
 # The examples are split into training, validation and test sets of probes, in the same way for every layer, and again
@@ -90,8 +90,9 @@ tabulate.show_table(probing_table(probing))
 # %% [markdown]
 # The two events of the table, and of {numref}`fig-probing-events`: the given label is *known* from the first layer at
 # which its F1 on noisy examples is more than .1 above that of the original label; classes *begin* at the first layer
-# whose F1 for the original label of clean examples has come nine tenths of the way from chance to the best layer's. On
-# the study's tasks the table has its layers too, means over its four models, to look at and not to test.
+# whose F1 for the original label of clean examples has come more than nine tenths of the way from chance (shuffled
+# labels) to the best layer's. On the study's tasks the table has its layers too, means over its four models, to look at
+# and not to test.
 # A layer of $L + 1$ in the figure, *never* in the table, means that it did not happen.
 
 # %% tags=["hide-input"]
@@ -165,7 +166,7 @@ tabulate.show_table(*claims_tables(about("probing"), probing, released))
 # :label: ex-probe-use
 #
 # Probes on the frozen arm tell noisy from clean with an F1 of .45, those on the trained model's layer 9 with .50. How
-# much of the .50 can training on wrong labels have put there? What would show that the model *uses* it?
+# much of the .50 need training on wrong labels have put there? What would show that the model *uses* it?
 # ```
 #
 # (made-probing)=

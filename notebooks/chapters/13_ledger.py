@@ -26,8 +26,7 @@ Markdown(tabulate_ledger.sources_sentence(ledger))
 #
 # A finding **holds** if every part of its rule reaches its threshold and a test excludes chance, at a level of
 # {glue:text}`ledger-alpha`. It **does not hold** if there are data enough and a part's whole interval lies on the wrong
-# side. Everything else is **cannot tell**. That is no polite word for *no*: it means that the data could not have
-# decided.
+# side. Everything else is **cannot tell**. That is no polite word for *no*: it means that the data do not decide.
 #
 # Three things to keep apart:
 #
