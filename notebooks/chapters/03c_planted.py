@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Who finds what was planted
 #
-# *Which technique should be believed about a model whose memory nobody hid?*
+# *Which techniques find memory wherever it was put, and should they be believed where nobody put it?*
 #
 # The {doc}`control <03b_control>` hides memory in three places, and one constant answer is right about one of them.
 # This chapter hides it in *every* layer in turn, asks every technique, and scores the answers so that nobody gains by
@@ -27,8 +27,9 @@ Markdown(f"Numbers on this page: {facts_planted.about(board)}")
 #
 # A classifier is first trained on right labels. Then some labels are made wrong, and *one place* of the model learns
 # them while everything else stays as it is, to the last bit: one layer, a band of neighbouring layers, or a known
-# share of feed-forward units. The head stays too, so it cannot hold any of it. A **spread** plant serves as a
-# contrast: the wrong labels are cut into as many parts as there are layers, and each layer learns one part.
+# share of feed-forward **units**, the neurons inside a layer. The head stays too, so it cannot hold any of it. A
+# **spread** plant serves as a contrast: the wrong labels are cut into as many parts as there are layers, and each layer
+# learns one part. On this page a *cell* is one planting: task, model, seed, amount of wrong labels and place.
 #
 # A place has learnt its labels if the model then gives back {glue:text}`planted-learnt` of the wrong ones and still
 # {glue:text}`planted-kept` of the right ones. Some places cannot learn them, and that is a result of its own.
@@ -38,13 +39,13 @@ Markdown(f"Numbers on this page: {facts_planted.about(board)}")
 # - *Oracle*: the model as it was planted; and where a localiser asks for a model that never saw the wrong labels, it
 #   gets the very one that the planting started from. Swapping layers between the two undoes the planting by
 #   definition. This is an upper bound and a check of the machinery, not a contest.
-# - *Blind*: after planting, all layers go on training on right labels for as long as
+# - *Blind*: after planting, the model *settles*: all layers go on training on right labels for as long as
 #   {glue:text}`planted-still_learnt` of the wrong ones stay. Nobody has the start any more. The model without wrong
 #   labels is a stranger, trained from another seed with another head. This is the contest.
 #
 # Settling might move the memory, so it is tested afterwards: the place gets its old weights back, and the cell counts
-# only if that undoes at least {glue:text}`planted-forgets` of what was planted. Otherwise nobody can be blamed for
-# pointing elsewhere. These numbers were fixed before the first run.
+# only if that undoes at least {glue:text}`planted-forgets` of what was planted: it then has **ground truth**. Otherwise
+# nobody can be blamed for pointing elsewhere. These numbers were fixed before the first run.
 
 # %% tags=["hide-input"]
 drawn = figures_planted.fates(board)
@@ -56,6 +57,25 @@ show(drawn.figure, "fig-planted-fates", caption, alt=drawn.alt)
 # Shares of cells with ground truth by layer: {glue:text}`planted-held`. Layers without any:
 # {glue:text}`planted-lost`. A layer that never holds anything is missing from all scores below, for every localiser
 # alike.
+#
+# ## Who is asked
+#
+# The four techniques of the {doc}`control <03b_control>`, and {doc}`centroids <09_centroids>`. Swapping and retraining
+# answer twice: *single* takes layers one at a time, *windows* all {term}`windows <window>` of neighbouring layers.
+# Others come from elsewhere. Three of them weigh layers:
+#
+# - *weight difference*: how far a layer's weights lie from those of the model without wrong labels, or from the
+#   *pretrained* ones;
+# - *gradient accounting*: how large its gradients are on {term}`noisy` examples, relative to clean ones;
+# - *rewinding*: how many wrong labels go, beyond right ones, when the layer alone gets its pre-trained weights back.
+#
+# Five score single units, and a layer weighs what its best units add up to. The first three subtract what a unit does
+# on clean examples:
+#
+# - *zero out*: how much the loss rises without the unit; *activations*: how much the unit writes; *integrated
+#   gradients*: its part in the probability of the given label;
+# - *slimming* and *hard concrete*: how far the unit is switched off by a mask that is trained to forget the wrong
+#   labels and keep the right ones.
 #
 # ## Scores that a fixed answer cannot win
 #
@@ -85,16 +105,15 @@ tabulate.show_table(table)
 #
 # - *skill, heaviest layer*: the same of the heaviest layer alone, here {glue:text}`planted-hand-top_skill`. Skill
 #   rewards answers that are sharp; this one does not ask how the rest of the weight is spread.
-# - *top-1*: is the heaviest layer true? Here {glue:text}`planted-hand-top_1`. Ties share.
+# - *top-1*: is the heaviest layer true? Here {glue:text}`planted-hand-top_1`. Layers that tie share the point.
 # - *reciprocal rank*: 1 / rank of the best true layer, in the order of the weights.
 # - *mass*: weight on the true layers, here {glue:text}`planted-hand-mass`, divided by what a perfect localiser of that
-#   kind could put there. Averages over {term}`windows <window>` of layers blur even a perfect answer
-#   ({doc}`04_swapping`).
-# - *calibration*: how often is an answer flatter where memory is spread over all layers than where it is in one? This
-#   is the area under a curve, with .5 for chance. A localiser without it cannot tell "everywhere" from "I do not
-#   know".
+#   kind could put there. Averages over windows blur even a perfect answer ({doc}`04_swapping`).
+# - *calibration*: how often is an answer flatter where memory is spread over all layers than where it is in one? Chance
+#   is .5. (It is the area under a curve of hits against false alarms.) A localiser without it cannot tell "everywhere"
+#   from "I do not know".
 #
-# Chance is computed exactly where it can be. To see what luck gives in so many cells, the places are also shuffled
+# Chance is computed exactly where it can be. To see what luck gives in this many cells, the places are also shuffled
 # among the answers of a model, {glue:text}`planted-shuffles` times. That yields the grey bands below and *p*, the
 # share of shuffles that score as well. 95 % intervals {glue:text}`planted-intervals`: cells of one task are not
 # independent.
@@ -141,6 +160,9 @@ show(drawn.figure, "fig-planted-oracle", caption, alt=drawn.alt)
 
 # %% [markdown]
 # ## Does a flat answer mean "everywhere"?
+#
+# The *entropy* of an answer says how flat it is: 0 with all weight on one layer, 1 with the same weight on every layer.
+# If flat answers mean something, entropy is higher where memory is in all layers.
 
 # %% tags=["hide-input"]
 drawn = figures_planted.calibration(board)
@@ -164,9 +186,9 @@ beyond what removals of equal size forget; mean over cells. Right: the same of m
 show(drawn.figure, "fig-planted-removals", caption, alt=drawn.alt)
 
 # %% [markdown]
-# Over {glue:text}`planted-removals` removals of planted memory, Spearman's correlation of "the removed layers were
-# true" with the gain in forgetting is {glue:text}`planted-rho`. Mean gain where all removed layers were true:
-# {glue:text}`planted-right`; where none was: {glue:text}`planted-wrong`.
+# Over {glue:text}`planted-removals` removals of planted memory, the rank correlation (Spearman's) of "the removed
+# layers were true" with the gain in forgetting is {glue:text}`planted-rho`. Mean gain where all removed layers were
+# true: {glue:text}`planted-right`; where none was: {glue:text}`planted-wrong`.
 #
 # ## Where the benchmark may mislead
 #
@@ -187,7 +209,8 @@ tabulate.show_table(*tabulate_planted.mislead_tables(board))
 #   {glue:text}`planted-above-blind`. Oracle: {glue:text}`planted-above-oracle`.
 # - *Pointing and forgetting*: gain {glue:text}`planted-right` where the pointed-to layers were true, and
 #   {glue:text}`planted-wrong` where they were not.
-# - A localiser near 0 may still be right about acquired memory, but it has to earn that trust in another way.
+# - *Where nobody hid anything*: first believe those that have skill here **and** whose removals forget acquired labels
+#   too. A localiser near 0 may still be right, but it has to earn that trust in another way.
 #
 # ### What would change our mind
 #
