@@ -115,7 +115,7 @@ real.show_numbers(released, tabulate.status_table)
 #
 # - {glue:text}`training-memorised` of {glue:text}`training-cells` cells memorised their wrong labels, and
 #   {glue:text}`training-both` of these learnt their task too. These {glue:text}`training-both` carry the conclusions.
-# - Remembering them costs {glue:text}`training-cost` percentage points of accuracy on validation examples, on average.
+# - Wrong labels cost {glue:text}`training-cost` percentage points of accuracy on validation examples, on average.
 # - The normal twin differs from the perturbed model in its labels and in nothing else, which makes the two comparable
 #   layer by layer. {doc}`Layer swapping <04_swapping>` does that.
 # - Made from: {glue:text}`training-origin`

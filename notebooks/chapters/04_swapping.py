@@ -200,8 +200,8 @@ real.show_numbers(released, depth_table)
 # What the original study found was written down as rules before the first run on real data: which number decides, how
 # much data it takes, and when the verdict is *holds*, *does not hold* or *cannot tell*. The rules were last changed
 # in {glue:text}`swap-rule`. First results on real data: {glue:text}`swap-first-run`. Of a rule that was changed later
-# the {doc}`ledger <13_ledger>` has both verdicts. Below are the findings in which swapping has a part, judged on the run
-# of this copy and on the released run on real data, where there is one.
+# the {doc}`ledger <13_ledger>` has both verdicts. Below are the findings in which swapping has a part, judged on the
+# run of this copy and on the released run on real data, where there is one.
 #
 # In the first table, *rule asks* is the bound that a number has to reach, and numbers of runs are shown however few
 # tasks they come from. Whether they decide anything, the second table says: rules get only real tasks and pre-trained

@@ -3,10 +3,10 @@
 #
 # *When does a wrongly labelled example leave its class?*
 #
-# The techniques so far weigh layers. The centroid analysis follows examples instead. In the first layers of a model a
-# {term}`noisy` example lies among its own kind, since nothing in its text is wrong. At the end it is classified as
-# something else. Somewhere in between it has changed company, and we can watch: suddenly or step by step, before the
-# classes have formed or after. {cite:t}`stephenson-etal-2021-geometry` asked such questions of vision models.
+# The techniques so far weigh layers. The centroid analysis follows examples instead. A {term}`noisy` example enters the
+# model among its own kind, since nothing in its text is wrong. At the end it is classified as something else. Somewhere
+# in between it has changed company, and we can watch: suddenly or step by step, before the classes have formed or
+# after. {cite:t}`stephenson-etal-2021-geometry` asked such questions of vision models.
 
 # %% tags=["parameters"]
 profile = "mini"  # which numbers: memloc profiles
@@ -41,9 +41,10 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # t(h) = \frac{(h - p_a) \cdot (p_b - p_a)}{\lVert p_b - p_a \rVert^2} ,
 # $$
 #
-# which is 1 at the centroid of the original class and 0 at that of the wrong label. Where a layer does not yet tell the
-# classes apart, the two centroids lie close together: positions then spread widely, and a mean on the wrong side may
-# be chance. Positions are pooled over all ordered pairs of classes; pairs with too few noisy examples are left out.
+# which is 1 at the centroid of the original class and 0 at that of the wrong label. Where a layer does not tell the
+# classes apart, what little lies between the centroids is chance: positions spread widely, and noisy examples, which
+# are part of neither centroid, lie near .5 on average. A crossing there means nothing. Positions are pooled over all
+# ordered pairs of classes; pairs with too few noisy examples are left out.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_techniques.pair_table(study))

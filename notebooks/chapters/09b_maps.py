@@ -109,7 +109,7 @@ tabulate.show_table(tabulate_maps.relation_table(mapped))
 # The correlation is Spearman's, over all combinations of task and model that memorised and within each model. Models
 # share a task's texts and its wrong labels, so the unit is the task: the interval draws whole tasks, and $p$ is the
 # share of orders of the tasks whose correlation is as far from 0 or further. The column *orders* is how many of them
-# were counted: three tasks have six, so that no $p$ below a third can come about, and four have 24. The study's numbers
+# were counted: three tasks have six, so that within a model no $p$ below a third can come about. The study's numbers
 # are of 48 points, twelve tasks and four models; its M-CoG is the mean of four techniques. The *probing event* is the
 # layer from which a probe knows the given label better than the original one. The *validation score* is the macro-F1 of
 # the perturbed model on held-out examples, rescaled so that 0 is chance and 1 is perfect.

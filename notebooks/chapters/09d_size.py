@@ -84,7 +84,8 @@ tabulate.show_table(tabulate_size.models_table(sized), tabulate_size.notes_table
 # ## Curves
 #
 # In {numref}`fig-size-weights` curves are divided by their mean: 1 is a layer that weighs as much as the average layer,
-# whatever the number of layers. Curves of two models that lie over one another have their memory in the same place.
+# whatever the number of layers. Where the curves of two models lie over one another, they show no move of memory; both
+# are blurred.
 
 # %% tags=["hide-input"]
 drawn = figures_size.weights_by_share(sized)
