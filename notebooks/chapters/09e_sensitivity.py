@@ -5,8 +5,8 @@
 #
 # Behind every number so far stand choices that nobody asked a question about: which rows were kept, which of them got
 # a wrong label, how many there are, how fast the model learns. The original study made each of them once. Here one
-# profile is run again with one of them changed at a time. Most of all we draw the data anew, because a difference that
-# another draw would make as well means nothing.
+# {term}`profile` is run again with one of them changed at a time; each such run is a **variant**. Most of all we draw
+# the data anew, because a difference that another draw would make as well means nothing.
 
 # %% tags=["parameters"]
 run = "sensitivity"  # a profile with variants, released to results/
@@ -27,9 +27,9 @@ Markdown(tabulate_sensitivity.sensitivity_facts(found)["state"])
 # %% [markdown]
 # ## The idea
 #
-# Runs that differ in nothing but the **data seed** are draws of the same thing. They keep other rows of the task, hold
-# out others, and put wrong labels on others. How far their answers lie apart is the yardstick: another learning rate
-# matters if it moves an answer by more than another draw does.
+# Runs that differ in nothing but the **{term}`data seed`** are draws of the same thing. They keep other rows of the
+# task, hold out others, and put wrong labels on others. How far their answers lie apart is the yardstick: another
+# learning rate matters if it moves an answer by more than another draw does.
 #
 # What is compared is {term}`depth`, the {term}`M-CoG` of layer swapping along its {term}`attainable range`. Let
 # $x_{pj}$ be the depth of a place $p$ (a task and a model) in draw $j$ of $n_p$, and $\bar x_p$ the mean of its draws.
@@ -68,8 +68,8 @@ tabulate.show_table(by_hand)
 #
 # The other chapters have bootstrap intervals. With one seed these resample the noisy examples of *one* trained model:
 # they say what other examples would have told about the same model, and not what a model trained on other examples
-# would be. Drawing the data anew changes both. {glue:text}`sens-interval` A number above 1 says that an
-# interval over examples alone is too narrow to compare two runs with.
+# would be. Drawing the data anew changes both. {glue:text}`sens-interval` Where that number, *times* in the table, is
+# above 1, intervals over examples alone are too narrow to compare two runs with.
 
 # %% tags=["hide-input"]
 real.show_tables(found, tabulate_sensitivity.draw_table)
@@ -77,8 +77,8 @@ real.show_tables(found, tabulate_sensitivity.draw_table)
 # %% [markdown]
 # ## What moves the answer
 #
-# The first figure has every variant beside the profile as it is, in layers, with its bootstrap interval; the second has
-# the changes of depth over a band as wide as $m$.
+# The first figure has every variant beside the profile as it is, in layers, with its bootstrap interval. The second has
+# the changes of depth; the band goes from $-m$ to $m$, and what lies outside of it is more than a draw.
 
 # %% tags=["hide-input"]
 caption = """M-CoG by variant with its 95 % bootstrap interval over noisy examples. The axis is the attainable range of
@@ -108,7 +108,7 @@ real.show_numbers(found, tabulate_sensitivity.variant_table)
 #
 # ## Curves over one another
 #
-# An M-CoG can stay where it is while the curve behind it changes. Here are all of them.
+# An M-CoG can stay where it is while the curve behind it changes. Here are all curves.
 
 # %% tags=["hide-input"]
 caption = """Layer weight by swapping, all variants over one another; the thick line is the profile as it is. Empty
@@ -121,9 +121,9 @@ real.show_figure(found, figures_sensitivity.curves, "fig-sensitivity-curves", ca
 # One more choice lies in the technique: which {term}`windows <window>` count, and how much. The study's layer weight
 # is a mean over window lengths in which every length counts the same. So the one window of all layers weighs as much as
 # all single layers together, and layers at the ends are in fewer windows than those in the middle. One could as well
-# count every window once. Retraining every window is expensive, so small runs choose a few lengths; swapping has all
-# windows at no extra cost, and can tell what its own depth would have been with the lengths that were retrained. Each
-# way has an attainable range of its own, and only depths are compared. {glue:text}`sens-windows`
+# count every window once. Retraining every window is expensive, so small runs choose a few lengths; swapping can tell
+# what its own depth would have been with these. Each way has an attainable range of its own, and only depths are
+# compared. {glue:text}`sens-windows`
 
 # %% tags=["hide-input"]
 real.show_tables(retraining, tabulate_sensitivity.window_table, tabulate_sensitivity.range_table)
@@ -143,10 +143,10 @@ real.show_tables(retraining, tabulate_sensitivity.window_table, tabulate_sensiti
 # ### What would change our mind
 #
 # - More draws. With few of them $s$ can be off by half, and a limit that is too wide hides real differences.
-# - Another seed of the model on the same data. Draws here change the data alone by intent, but training follows from
-#   its data; if seeds of the model moved depth as far, the data would not be to blame.
-# - A place that spreads much more than the others. The pooled $s$ would then be too small for it and too large for
-#   the rest; the table has every place by itself.
+# - Another seed of the model on the same data. Other data also mean another course of training; if other seeds moved
+#   depth as far, the data would not be to blame.
+# - A place that spreads much more than the others. Then $s$, which is over all places, would be too small for it and
+#   too large for the rest; the first table has every place by itself.
 #
 # ## Exercises
 #

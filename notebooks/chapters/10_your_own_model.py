@@ -4,8 +4,9 @@
 # *Where does a classifier of mine keep the wrong labels of my data?*
 #
 # The other chapters train their own models. This one shows the same techniques on a model and a table that somebody
-# else made: any sequence classifier of a supported architecture, with its own head, pooling, tokenizer and way of
-# joining two texts.
+# else made: any sequence classifier of transformers with its own head, pooling, tokenizer and way of joining two texts,
+# as long as its architecture is known: BERT, RoBERTa and XLM-R; OPT, GPT-2, GPT-Neo, GPT-NeoX; Llama, Mistral, Qwen 2
+# and 3. For another one the command says which there are.
 
 # %% tags=["parameters"]
 profile = "mini"  # not used here: the example is the same at every size
@@ -28,19 +29,22 @@ Markdown(f"The example: {tabulate_own.mark()}")
 #
 # | to run | beside the model and the table |
 # |---|---|
-# | gradients, probing, centroids | nothing; better with `--frozen`, of which only the head was trained |
+# | gradients, probing, centroids | nothing; the first two are better with `--frozen`, of which only the head was trained |
 # | swapping | `--normal`: a twin trained on the right labels, in the same steps |
 # | retraining | `--pretrained`: what the model started from |
 # | gradient accounting; zero-out, activations, integrated gradients, slimming, hard concrete | nothing |
 # | weight difference | `--normal`, or `--pretrained` under the name `weight_difference_pretrained` |
 # | rewinding | `--pretrained` |
 #
-# The first three lines are what `--technique all` means; the others are asked for by name, such as
-# `--technique zero_out`, and tell one weight for each layer.
+# The first three lines are what `--technique all` means, the default. The others come from the chapter on
+# {doc}`planted memory <03c_planted>`; they are asked for by name, one at a time, such as `--technique zero_out` or
+# `--technique integrated_gradients`, and tell one weight for each layer.
 #
 # The **table** is a parquet, CSV or JSON-lines file with a column `text` (or `text_a` and `text_b`), a column `given`
-# with the labels the model was trained on, and either `label` with the right ones or a mask `noisy`. Without right
-# labels the centroid analysis and the probes for the original label cannot run, and the command says so.
+# with the labels the model was trained on, and either `label` with the right ones or a mask `noisy` (true or false).
+# Labels are the model's class names, or numbers from 0. Without right labels the centroid analysis and the probes for
+# the original label cannot run, and the command says so. A model is a folder that `save_pretrained` wrote, or a name on
+# the hub. With the environment active (`source .venv/bin/activate`):
 #
 # ```
 # memloc localise --technique all --model my-model --normal my-twin --pretrained my-start \
@@ -50,12 +54,15 @@ Markdown(f"The example: {tabulate_own.mark()}")
 # `--estimate` in place of `--out` says how long it would take. Adapters (LoRA) are merged into their base first.
 # Weights must be safetensors; a pickled checkpoint is refused together with the command that converts it.
 #
-# If your labels are all right, or nobody knows which are wrong, there is nothing to localise. Then let us make some
-# wrong and train both {term}`twins <twin>`:
+# If your labels are all right, or nobody knows which are wrong, there is nothing to localise. Then let `prepare` make
+# some wrong and train both {term}`twins <twin>`. It needs `text` and `label` alone:
 #
 # ```
 # memloc prepare --model my-start --data clean.csv --out twins
 # ```
+#
+# It ends by printing the `memloc localise` command for what it made. The learning rate and the number of epochs are the
+# study's; where labels are not memorised with them, set `--lr` or `--epochs`.
 #
 # ## An example
 #
@@ -74,7 +81,8 @@ tabulate.show_table(tabulate_own.arms_table(example))
 
 # %% [markdown]
 # `memloc localise --technique all` then tells of every technique that weighs layers where its centre of gravity is, and
-# in which range it could be at all. The reading of these numbers is that of chapters 4 to 8.
+# in which range it could be at all. How to read these numbers is said in the chapters from {doc}`04_swapping` to
+# {doc}`08_agreement`.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_own.centres_table(found))
@@ -107,7 +115,18 @@ HTML(tabulate_own.folder_listing(example))
 #   {glue:text}`own-memorised`. What was not memorised has no place.
 # - *Is the twin a twin?* A normal model from another start, or of other steps, differs in more than the labels, and
 #   swapping then measures all of it. Look at the accuracy on {term}`clean` examples under swapping.
-# - *One model is one draw.* Repeat with two more seeds before comparing {term}`depths <depth>`.
+# - *One model is one draw.* Repeat with two more seeds (`memloc prepare --seed 2`) before comparing
+#   {term}`depths <depth>`.
+# - *Would the technique find anything?* How far each can be trusted where the place is known, the chapter on
+#   {doc}`planted memory <03c_planted>` has measured.
+#
+# ## Take-away
+#
+# - With a twin and the pre-trained start, all five techniques run on a classifier of your own. Gradients, probing and
+#   centroids need neither.
+# - The report says where each of them puts the weight, on its own scale. Where they disagree it does not say who is
+#   right.
+# - One model, one table and one seed are an anecdote.
 
 # %% [markdown]
 # ## Exercises

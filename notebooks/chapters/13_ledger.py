@@ -1,12 +1,12 @@
 # %% [markdown]
-# # The claims
+# # The ledger of claims
 #
 # *Which findings of the study hold, and on what?*
 #
 # Whoever repeats a study can always find something that agrees and something that does not. So the study's
 # {glue:text}`ledger-claims` findings were written down as rules before the first run on real data: which number
 # decides, how large it has to be, what chance would give, and how much data it takes. This page applies all of them to
-# everything there is, and says as plainly where nothing can be said.
+# the study's own numbers and to every released run, and says as plainly where nothing can be said.
 
 # %% tags=["parameters"]
 profile = "mini"  # not used here: the ledger is of the released runs, not of this copy's
@@ -33,19 +33,21 @@ Markdown(tabulate_ledger.sources_sentence(ledger))
 # - *A number and a verdict.* A number can be computed from two tasks. A verdict asks for as many tasks, models and
 #   seeds as its rule names, because over fewer of them even a perfect result could be chance.
 # - *The study's numbers and the study.* Most of what it measured was not published by task and model. Its numbers were
-#   read off figures and tables, and the same rules applied to them where they suffice. *Not judged* speaks of what can
-#   be known from outside and not of the study.
-# - *Exploratory.* Settings were chosen while looking at one of the tasks. Such a verdict can suggest and not confirm.
+#   read off figures and tables, and the same rules applied to them where they suffice. Where they do not, the table
+#   says *not judged*, and how many of the known numbers lie where the rule asks. That speaks of what can be known from
+#   outside and not of the study.
+# - *{term}`Exploratory <exploratory>`.* Settings were chosen while looking at one of the tasks. Such a verdict can
+#   suggest and not confirm.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_ledger.ledger_table(ledger))
 
 # %% [markdown]
-# The number after a verdict is that of the part that decided, with its interval. Verdicts on the study's numbers that
-# suffice: {glue:text}`ledger-study`. Verdicts on the released runs: {glue:text}`ledger-runs`.
+# The number after a verdict is that of the part that decided, with its interval.
 #
-# The rules were last changed in {glue:text}`ledger-rule`. First results on real data: {glue:text}`ledger-first-run`.
-# Where a rule is changed later, both verdicts are shown.
+# Every rule had its first version before the first results on real data, {glue:text}`ledger-first-run`. The file of
+# rules was last changed in {glue:text}`ledger-rule`. A rule that was changed stands here in both versions, with both
+# verdicts; what was changed, and why, stands under *how it was read* near the end of the page.
 #
 # ## Part by part
 #
@@ -58,8 +60,9 @@ tabulate.show_table(tabulate_ledger.part_table(ledger))
 # %% [markdown]
 # ## Why
 #
-# The reason that decided each verdict, and the runs it is true of. A $p$ is the largest of a finding's parts, since all
-# of them must hold.
+# The reason that decided each verdict, and the runs it is true of. *No eligible rows* means that a run has not measured
+# what the rule asks for, or only in cells that do not count: labels not memorised, or not all windows run. A $p$ is the
+# largest of a finding's parts, since all of them must hold.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_ledger.reason_table(ledger))
@@ -67,9 +70,9 @@ tabulate.show_table(tabulate_ledger.reason_table(ledger))
 # %% [markdown]
 # ## Many findings, many chances
 #
-# {glue:text}`ledger-comparisons`
+# {glue:text}`ledger-comparisons` That is the column *p, Holm*.
 #
-# What counts as one observation decides how much evidence there is. {glue:text}`ledger-unit`
+# What counts as one observation decides how much evidence there is. Here it is this. {glue:text}`ledger-unit`
 #
 # ## The findings and their rules
 #
@@ -82,9 +85,10 @@ tabulate.show_table(tabulate_ledger.rule_table(ledger))
 # %% [markdown]
 # ## Take-away
 #
+# - *On the study's numbers*, where they suffice: {glue:text}`ledger-study`.
+# - *On the released runs*: {glue:text}`ledger-runs`. Small runs measure the right things on too few tasks for most
+#   rules; the ledger fills as runs are released.
 # - A verdict is worth what its rule was worth before the result was known. The commits above say which came first.
-# - Small runs on a laptop measure the right things on too few tasks for most rules. The ledger says so in each row, and
-#   fills as runs are released.
 # - Agreement of a number with the study's is not yet a finding that holds, and a dash is not a failure.
 #
 # **What would change our mind.** A run with the tasks and models that a rule asks for, released in `results/`: its
