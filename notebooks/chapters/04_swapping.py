@@ -98,7 +98,7 @@ show(drawn.figure, "fig-swapping-heatmaps", caption, alt=drawn.alt)
 #
 # In {numref}`fig-swapping-weights` the solid line is the layer weight. It is smooth *by construction*, and a smooth
 # curve must not be taken for memory that is spread out: even memory in a single layer would give one. The dashed line
-# uses only windows of one layer. If memory were in one place, the dashed line would have a peak there that reaches
+# uses only windows of one layer. If memory were in one layer, the dashed line would have a peak there that reaches
 # high.
 
 # %% tags=["hide-input"]
@@ -139,8 +139,7 @@ tabulate.show_table(tabulate_swapping.swapping_table(swapping))
 #
 # Everything above belongs to the run of this copy. The figures and the table of this section come from results on
 # real data that are stored with the book, so that they can be read without the data, the models or a GPU.
-# {glue:text}`swap-real` What they are, which cells are missing, and which settings are not the study's stands below
-# the table.
+# {glue:text}`swap-real` Which cells are missing and which settings are not the study's stands below the table.
 
 # %% tags=["hide-input"]
 facts.glue_all("swap", real.run_facts(released), released)

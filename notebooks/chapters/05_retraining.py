@@ -36,8 +36,9 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # For every {term}`window` $W$ of layers: the layers in $W$ go back to their pre-trained values, all other layers are
 # frozen, and the model trains for a few epochs on clean examples. The head trains too, and so does the last norm of
-# decoders. As many clean examples as there are {term}`noisy` ones are **held out**: the model is not shown them again.
-# Then it is asked for the given labels of the noisy examples, $a(W)$, and of the held-out clean ones.
+# decoders (a normalisation after the last layer, in models that guess the next word). As many clean examples as there
+# are {term}`noisy` ones are **held out**: the model is not shown them again. Then it is asked for the given labels of
+# the noisy examples, $a(W)$, and of the held-out clean ones.
 #
 # A retrained layer may guess a given label right without remembering it. Retraining *all* layers shows how often that
 # happens, since nothing is left of what layers memorised: call that accuracy $m$. It becomes the new zero,
@@ -46,9 +47,10 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # a'(W) = \frac{a(W) - m}{1 - m},
 # $$
 #
-# and memorisation error, {term}`layer weight` and {term}`M-CoG` follow from $a'$ as they do in the chapter on
-# swapping. An error of 0 means that a window forgets nothing, 1 that it forgets as much as retraining everything does.
-# Single windows may forget more than that. Errors then exceed 1, and an M-CoG can lie outside its attainable range.
+# and memorisation error, {term}`layer weight` and {term}`M-CoG` follow from $a'$ as they do in the chapter on swapping.
+# An error of 0 means that a window forgets nothing, 1 that it forgets as much as retraining everything does. If
+# $m = .2$, a window with $a(W) = .6$ has $a'(W) = .4/.8 = .5$: it forgets half. Single windows may forget more than
+# retraining everything does. Errors then exceed 1, and an M-CoG can lie outside its attainable range.
 #
 # Training once for every window is the expensive part. A run may choose fewer window lengths; the window of all layers
 # is always among them, because $m$ comes from it. With other lengths the {term}`attainable range` of the M-CoG is
@@ -70,7 +72,8 @@ show(drawn.figure, "fig-retraining-heatmaps", caption, alt=drawn.alt)
 # ## Layer weights
 #
 # {numref}`fig-retraining-weights` shows how heavy each layer is. As with swapping, the solid line is smooth by
-# construction, and only the dashed line, from windows of one layer, could show a single place.
+# construction. Only the dashed line, from windows of one layer, could show a single place; a run without such windows
+# has none.
 
 # %% tags=["hide-input"]
 drawn = figures_swapping.weight_curves(retraining)
@@ -114,7 +117,7 @@ real.show_numbers(released, tabulate_techniques.retraining_table)
 
 # %% [markdown]
 # No curve or M-CoG of the original study for retraining alone is stored with its code, so none stands beside these. Its
-# agreement with the other techniques is, and the chapter that puts all techniques side by side shows it.
+# agreement with the other techniques is, and the {doc}`chapter on all techniques <08_agreement>` shows it.
 #
 # ## Take-away
 #

@@ -33,7 +33,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # %% [markdown]
 # ## The method
 #
-# The objective is minus the logit of the given label. Its gradient is averaged over the noisy examples,
+# The head gives each class a score, its *logit*. The objective is minus the logit of the given label. (The minus sign
+# does not matter below, where only sizes of gradients count.) Its gradient is averaged over the noisy examples,
 # $g^\text{noisy}$, and over an equally large random group of {term}`clean` ones, $g^\text{clean}$. What pulls at noisy
 # examples beyond what pulls at any example is their difference. Layer $l$ gets
 #
@@ -43,13 +44,15 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # \qquad w_l = \frac{r_l}{\sum_{l'} r_{l'}} ,
 # $$
 #
-# where the sum is over the parameter tensors of the layer. The **frozen {term}`arm`** is a model of which only the
+# where the sum is over the parameter tensors $\theta$ of the layer and $\lVert \cdot \rVert_1$, the L1 norm, adds up
+# absolute values. If two layers have $G = 6$ and $2$ in the trained model and $3$ and $2$ in the frozen arm, then
+# $r = 2$ and $1$, and the weights are $2/3$ and $1/3$. The **frozen {term}`arm`** is a model of which only the
 # head was trained on the same labels. Its layers hold nothing of them, so its gradients tell how strongly layers are
 # pulled for other reasons, such as where they sit or how many parameters they have. The trained model is read at the
 # first epoch at which macro-F1 on all given labels was nearly 1, if there was one, and otherwise at its last.
 #
-# The logit is the study's choice. The log-likelihood would be more usual, but it is nearly flat where a label is
-# memorised: its gradient vanishes with the model's last doubt.
+# The logit is the study's choice. The log-likelihood, $\log p$ of the given label, would be more usual, but it is
+# nearly flat where a label is memorised: its gradient vanishes with the model's last doubt.
 #
 # ## Norms by layer
 #
@@ -84,14 +87,14 @@ show(drawn.figure, "fig-gradients-weights", caption, alt=drawn.alt)
 # table shows where each puts the weight, over the combinations of task and model that count. The {term}`M-CoG` is
 # divided by the number of layers $L$, so that models of different depth share a column; equal weights would
 # give $(L + 1) / 2L$, a little more than one half. The last column correlates the layer weights with those of the
-# first row, after both were centred in each combination.
+# first row, after $1/L$, their mean, was subtracted.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_techniques.variant_table(gradients))
 
 # %% [markdown]
-# Which rule is best cannot be told from this table, for it does not know where the memory is. Models whose memory is
-# forced into known layers can tell.
+# Which rule is best cannot be told from this table, for it does not know where the memory is. The
+# {doc}`control <03b_control>` does.
 #
 # Here the {term}`attainable range` is all of $1$ to $L$, since no {term}`windows <window>` blur the weights. M-CoG of
 # gradients must therefore not be compared with those of swapping in layers. The norms are of means over all noisy
@@ -113,7 +116,7 @@ real.show_numbers(released, tabulate_techniques.variant_table)
 
 # %% [markdown]
 # Neither curves nor an M-CoG of the study for gradients alone are stored with its code, nor its own comparison of
-# rules. Its agreement with the other techniques is; the chapter on all techniques shows it.
+# rules. Its agreement with the other techniques is; the {doc}`chapter on all techniques <08_agreement>` shows it.
 #
 # ## Take-away
 #

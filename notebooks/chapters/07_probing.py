@@ -4,10 +4,11 @@
 # *After which layer can one see that a label is wrong?*
 #
 # A layer that does something special for {term}`noisy` examples leaves a trace in what it passes on. Probing looks for
-# that trace: it takes the hidden states after each layer and trains a small classifier, a **probe**, to tell noisy
-# examples from {term}`clean` ones. Where this gets easier from one layer to the next, the later of them has added
-# something. Like gradients, and unlike the other two techniques of {cite:t}`dankers-titov-2024-generalisation`, probing
-# changes nothing in the model. What a probe can read, the model need not use.
+# that trace: it takes the {term}`hidden states <hidden state>` after each layer and trains a small classifier, a
+# **probe**, to tell noisy examples from {term}`clean` ones. Where this gets easier from one layer to the next, the
+# later of them has added something. Like gradients, and unlike the other two techniques of
+# {cite:t}`dankers-titov-2024-generalisation`, probing changes nothing in the model. What a probe can read, the model
+# need not use.
 
 # %% tags=["parameters"]
 profile = "mini"  # which numbers: memloc profiles
@@ -37,12 +38,12 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # For each layer from 0, the output of the embeddings, to $L$: the state of the {term}`pooled token`, from which the
 # model classifies. Three targets get probes of their own:
 #
-# - is the example **noisy or clean** (F1 of *noisy*);
+# - is the example **noisy or clean** ({term}`F1` of *noisy*: 1 if exactly the noisy ones are named, 0 if none is);
 # - which label was it **given** (macro F1);
 # - which label did it have **originally** (macro F1).
 #
-# The examples are split into training, validation and test sets of probes, in the same way for every layer, and again
-# for every probe seed. All scores here are on test examples. The {term}`layer weight` is the rise of the first score,
+# The examples are split into training, validation and test sets of probes, in the same way for every layer and anew for
+# every *probe seed*. All scores here are on test examples. The {term}`layer weight` is the rise of the first score,
 #
 # $$
 # w_l = \max(0,\; F1_l - F1_{l-1}) ,
@@ -50,7 +51,8 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # where the score of layer 1 is compared with that of layer 1 of the frozen {term}`arm`, if there is one: what a probe
 # finds there is in the texts and not in what the layers learnt. In this copy the comparison is with
-# {glue:text}`probe-baseline`.
+# {glue:text}`probe-baseline`. A made-up case: with an F1 of .10 in the comparison, and of .10, .30 and .25 at layers 1
+# to 3, the weights are 0, .20 and 0.
 #
 # Order matters in that formula. Scores are averaged over probe seeds *first*. Taking the maximum with 0 in every seed
 # and averaging afterwards turns noise into weight, since rises count and falls do not. Both are shown below.
@@ -91,9 +93,9 @@ tabulate.show_table(probing_table(probing))
 # The two events of the table, and of {numref}`fig-probing-events`: the given label is *known* from the first layer at
 # which its F1 on noisy examples is more than .1 above that of the original label; classes *begin* at the first layer
 # whose F1 for the original label of clean examples has come more than nine tenths of the way from chance (shuffled
-# labels) to the best layer's. On the study's tasks the table has its layers too, means over its four models, to look at
-# and not to test.
-# A layer of $L + 1$ in the figure, *never* in the table, means that it did not happen.
+# labels) to the best layer's. On its tasks the study's own layers stand in the table too, means over its four models,
+# to look at and not to test. The figure calls the layer of the first event *layer of memorisation*. An event that does
+# not happen stands at $L + 1$ in the figure and as *never* in the table.
 
 # %% tags=["hide-input"]
 drawn = figures_centroids.event_scatter(probing)
