@@ -69,8 +69,8 @@ show(drawn.figure, "fig-planted-fates", caption, alt=drawn.alt)
 # - *gradient accounting*: how large its gradients are on {term}`noisy` examples, relative to clean ones;
 # - *rewinding*: how many wrong labels go, beyond right ones, when the layer alone gets its pre-trained weights back.
 #
-# Five score single units, and a layer weighs what its best units add up to. The first three subtract what a unit does
-# on clean examples:
+# Five score single units, and a layer weighs what those of the model's best units that lie in it add up to. The first
+# three subtract what a unit does on clean examples:
 #
 # - *zero out*: how much the loss rises without the unit; *activations*: how much the unit writes; *integrated
 #   gradients*: its part in the probability of the given label;

@@ -78,7 +78,7 @@ real.show_tables(found, tabulate_sensitivity.draw_table)
 # ## What moves the answer
 #
 # The first figure has every variant beside the profile as it is, in layers, with its bootstrap interval. The second has
-# the changes of depth; the band goes from $-m$ to $m$, and what lies outside of it is more than a draw.
+# the changes of depth; the band goes from $-m$ to $m$, and a draw rarely lies outside of it.
 
 # %% tags=["hide-input"]
 caption = """M-CoG by variant with its 95 % bootstrap interval over noisy examples. The axis is the attainable range of
@@ -142,7 +142,7 @@ real.show_tables(retraining, tabulate_sensitivity.window_table, tabulate_sensiti
 #
 # ### What would change our mind
 #
-# - More draws. With few of them $s$ can be off by half, and a limit that is too wide hides real differences.
+# - More draws. With few of them $s$ can be far off, and a limit that is too wide hides real differences.
 # - Another seed of the model on the same data. Other data also mean another course of training; if other seeds moved
 #   depth as far, the data would not be to blame.
 # - A place that spreads much more than the others. Then $s$, which is over all places, would be too small for it and
