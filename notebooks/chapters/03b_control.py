@@ -38,8 +38,9 @@ Markdown(f"Numbers on this page: {real.run_facts(known, 'control runs')['real']}
 # the layers would differ from the pre-trained ones just where the memory is, and a technique would only have to find
 # what moved. With it every layer has moved, and only two of them because of wrong labels.
 #
-# {numref}`fig-known-arms` is drawn from the rule that the training itself follows. The main task's head (and the last
-# norm of decoders) learns wrong labels too, but it does so in all three settings and is no layer.
+# {numref}`fig-known-arms` is drawn from the rule that the training itself follows. The main task's head learns wrong
+# labels too (so does the last norm of decoders, the normalisation after the last layer of models that guess the next
+# word), but it does so in all three settings and is no layer.
 
 # %% tags=["hide-input"]
 drawn = figures_control.arms_scheme()

@@ -36,7 +36,7 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # For every {term}`window` $W$ of layers: the layers in $W$ go back to their pre-trained values, all other layers are
 # frozen, and the model trains for a few epochs on clean examples. The head trains too, and so does the last norm of
-# decoders (a normalisation after the last layer, in models that guess the next word). As many clean examples as there
+# decoders (the normalisation after the last layer of models that guess the next word). As many clean examples as there
 # are {term}`noisy` ones are **held out**: the model is not shown them again. Then it is asked for the given labels of
 # the noisy examples, $a(W)$, and of the held-out clean ones.
 #
