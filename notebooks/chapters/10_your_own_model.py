@@ -29,7 +29,7 @@ Markdown(f"The example: {tabulate_own.mark()}")
 #
 # | to run | beside the model and the table |
 # |---|---|
-# | gradients, probing, centroids | nothing; the first two are better with `--frozen`, of which only the head was trained |
+# | gradients, probing, centroids | nothing; the first two are better with `--frozen`, where only the head was trained |
 # | swapping | `--normal`: a twin trained on the right labels, in the same steps |
 # | retraining | `--pretrained`: what the model started from |
 # | gradient accounting; zero-out, activations, integrated gradients, slimming, hard concrete | nothing |

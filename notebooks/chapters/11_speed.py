@@ -1,12 +1,13 @@
 # %% [markdown]
 # # Speed
 #
-# *What does it cost, and how do we know that fast is still right?*
+# *How much faster is the package than a plain program, and how do we know that fast is still right?*
 #
 # Every technique here has two versions. The **plain** one is written straight from the method: batches of eight, one
 # {term}`window`, one example, one layer and class pair, one probe at a time, nothing used twice. It is what a careful
 # person would write first, and tests hold the package to it: same accuracies under every window, gradients and
-# positions within rounding. The other is the package's. This chapter shows how much faster it is.
+# positions within rounding. The other is the package's. This chapter shows how much faster it is; what a whole run
+# takes is said in {doc}`14_scale`.
 
 # %% tags=["parameters"]
 profile = "mini"  # not used here: measurements are made by hand and stored with the book
@@ -42,8 +43,10 @@ Markdown(tabulate_speed.told(measured))
 # ## Measured
 #
 # Both versions run in one process in turn, on the same weights and rows, and the best time of each counts. *Difference*
-# is the largest between the two results, in the result's own unit. Ratios depend on the machine, on how long texts are
-# and on how busy the processor is: compare rows of one machine only.
+# is the largest between the two results, in the result's own unit. In *retraining* and *training* it is more than
+# rounding, because the two versions take their batches in different orders here; the tests compare them in one order.
+# Ratios depend on the machine, on how long texts are and on how busy the processor is: compare rows of one machine
+# only.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_speed.speed_table(measured))
@@ -61,13 +64,13 @@ tabulate.show_table(tabulate_speed.growth_table(measured))
 # Working memory must not grow with the number of windows or probes. Here each technique ran in a process of its own on
 # random weights and random texts of one length. What is counted is the peak above a process that holds the examples
 # and one untrained model: it includes the copies of the {term}`arms <arm>` that the technique loads. Runs that take
-# hours were stopped early; the largest batches and all that is kept from start to end come first.
+# hours were stopped early, which hides no peak: the largest batches, and all that is kept to the end, come first.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_speed.memory_table(tabulate_speed.read_memory()))
 
 # %% [markdown]
-# To measure on your own machine:
+# To measure on your own machine, in the project's folder:
 #
 # ```
 # python -m benchmarks.run --model tiny-bert --rows 200,400,800
@@ -76,6 +79,13 @@ tabulate.show_table(tabulate_speed.memory_table(tabulate_speed.read_memory()))
 # ```
 #
 # Rows, layers and classes may be lists, so that growth with each is seen.
+#
+# ## Take-away
+#
+# - The column *times as fast* answers the question for each technique ({glue:text}`speed-measured` measurements). Most
+#   is gained where the plain version runs the model again for what one pass could give.
+# - Fast is right as far as tests can tell: they hold each technique to its plain version on small models.
+# - A ratio is of one machine, one model and one task.
 
 # %% [markdown]
 # ## Exercises

@@ -3,8 +3,9 @@
 #
 # *What can a class do with this book in a week, or in four, and who marks it?*
 #
-# Everything here runs on a laptop without a GPU and without a network. Students read chapters, re-run them with other
-# numbers, and write the techniques themselves; a program marks what they wrote, in a place where it can do no harm.
+# Everything here runs on a laptop without a GPU and, once installed, without a network; marking needs Linux. Students
+# read chapters, re-run them with other numbers, and write the techniques themselves; a program marks what they wrote,
+# in a place where it can do no harm. What they should know before is said in the {doc}`introduction <../intro>`.
 
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
@@ -21,7 +22,8 @@ Markdown("Made from the assignments of this copy.")
 tabulate.show_table(tabulate_classroom.assignment_table())
 
 # %% [markdown]
-# *Checks* are the hidden ones that bring points; *by hand* are further points that you give by the rubric.
+# *Minutes* are what an assignment is meant to take. *Checks* are the hidden ones that bring points; *by hand* are
+# further points that you give by the rubric.
 #
 # Each is a notebook with text, hints that unfold, cells to fill in, and visible checks that answer at once. Every
 # student gets a seed and a task of their own, made from the id they write into the first cell, so that numbers cannot
@@ -50,7 +52,8 @@ tabulate.show_table(tabulate_classroom.assignment_table())
 #
 # Each chapter ends in exercises for the seminar room. The free part of *control*, a control experiment of one's own,
 # is a good start for a project: the {doc}`chapter on planted memory <03c_planted>` enters a new localiser in a few
-# lines and scores it.
+# lines and scores it. Chapters that neither plan needs suit a talk or an essay: {doc}`maps <09b_maps>`,
+# {doc}`size <09d_size>`, and the {doc}`ledger <13_ledger>` on what it takes to say that a finding holds.
 #
 # ## Hand out
 #
@@ -66,9 +69,9 @@ tabulate.show_table(tabulate_classroom.assignment_table())
 #
 # Solutions of the book's own exercises are folded. `make book SOLUTIONS=withhold` builds a book without them, in
 # which they are in no file; `SOLUTIONS=show` opens them all. Solutions and hidden checks of this project can be read
-# by anyone who looks for its sources. Points are asked for with numbers drawn from a student's own seed, so there is
-# no list of answers to copy, but a solution can be. If that matters, change the assignments, or write your own folder
-# of them: both commands take `ASSIGNMENTS=folder`.
+# by anyone who looks for its sources. Checks ask with numbers drawn from a student's own seed, so there is no list of
+# answers to copy, but a solution can be copied. If that matters, change the assignments, or write your own folder of
+# them: `make assignments` and `make grade` take `ASSIGNMENTS=folder`.
 #
 # ## Mark
 #
@@ -99,10 +102,11 @@ tabulate.show_table(tabulate_classroom.assignment_table())
 #
 # Endless loops, processes that multiply, full disks, megabytes of output, archives that unfold into gigabytes or out
 # of their folder, broken and renamed notebooks: each of them costs its own author's points and nobody else's. The
-# tests of this package try all of these. This needs Linux with user namespaces, or to be run as root there; elsewhere
-# the command says so and marks nothing.
+# tests of this package try all of these. Marking needs Linux with user namespaces, or to be run as root there;
+# elsewhere the command says so and marks nothing.
 #
 # ## Put the book where students can read it
 #
 # `_build/html` is the whole book in plain files. Copy it to any web server, or into the files area of a course; it
-# asks nothing of other machines and can be opened from a disk.
+# asks nothing of other machines and can be opened from a disk. `make publish` makes a folder that has the executed
+# notebooks and the tables beside the pages.

@@ -6,8 +6,8 @@
 # Cost is counted here before it is measured. The unit is one *application*: one layer run on one example. A pass of a
 # model of L layers over N examples is N L applications; learning costs two more for each layer, one for the gradient
 # of its inputs and one for that of its weights. First the counts, then seconds beside them, then a run that nobody
-# here has made: the profile `paper`, on GPUs that are assumed. **Measured** and **calculated** are kept apart
-# throughout.
+# here has made: the {term}`profile` `paper`, the study's own grid, on GPUs that are assumed. **Measured** and
+# **calculated** are kept apart throughout.
 
 # %% tags=["parameters"]
 # assumed, not measured: 10^12 operations a second of a GPU,
@@ -40,10 +40,10 @@ Markdown(facts_scale.about_growth(growth))
 tabulate.show_table(tabulate_scale.formula_table())
 
 # %% [markdown]
-# Two techniques grow faster than the model. Windows are L (L + 1)/2, and each is followed by layers that must be run
-# again: swapping takes some L²/6 passes, and retraining grows in the same way, times its epochs. All others take the
-# same number of passes at any depth. Classes are nowhere but in the probes' last layer and in the products of the
-# centroid analysis, and seeds multiply everything.
+# Two techniques grow faster than the model. There are L (L + 1)/2 windows, and each is followed by layers that must be
+# run again: swapping takes some L²/6 passes, and retraining grows in the same way, times its epochs. All others take
+# the same number of passes at any depth. The number of classes matters only to the probes' last layer and the products
+# of the centroid analysis. Seeds multiply everything.
 #
 # ## Measured
 #
@@ -72,13 +72,16 @@ show(
 )
 
 # %% [markdown]
-# The exponent is the slope of the logarithms: seconds grow as the size to that power. Its interval is Student's, over
-# the points of the axis. The formula holds along an axis if no point is further from the line than
-# {glue:text}`scale-holds`. That is so for {glue:text}`scale-hold` of {glue:text}`scale-axes` axes; where it is not:
-# {glue:text}`scale-far`. The formula's own exponent, without the fixed part, lies in the interval for
-# {glue:text}`scale-covered` of the {glue:text}`scale-grown` axes other than C: on models as small as these what a call
-# costs is not small beside what it computes. Against C exponents are {glue:text}`scale-classes`. Two times of one
-# point differ by {glue:text}`scale-spread` in the median (the slowest above the best).
+# The formula *holds* along an axis if no point is further from the line than {glue:text}`scale-holds`. That is so for
+# {glue:text}`scale-hold` of {glue:text}`scale-axes` axes; where it is not: {glue:text}`scale-far`. The times themselves
+# are no better than that: the slowest measurement of a point lies {glue:text}`scale-spread` above the best, in the
+# median.
+#
+# The *exponent* in the table is the slope of the logarithms: seconds grow as the size to that power. Its interval is
+# Student's, over the points of the axis. Beside it stand the exponents of the formula alone and of the line, which has
+# a fixed part too. That of the formula alone lies in the interval for {glue:text}`scale-covered` of the
+# {glue:text}`scale-grown` axes other than C. On models as small as these the fixed cost of a call is not small beside
+# what it computes, and makes the slope flatter. Against C exponents are {glue:text}`scale-classes`.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_scale.exponent_table(growth))
@@ -87,10 +90,10 @@ tabulate.show_table(tabulate_scale.exponent_table(growth))
 # ## Steps at the study's shape
 #
 # Random weights in the shape of the study's models, batches of eight as in the profile `paper`, the profile's own
-# training step; single layers of the widths of larger models beside them. The speed takes six operations for each
+# training step; single layers of the widths of larger models beside them. The speed counts six operations for each
 # weight and token of a training step and two of a forward pass: {glue:text}`scale-slowest` to
 # {glue:text}`scale-fastest` GFLOP/s in training steps of the study's width. Measured on one core of a processor: it
-# says what the profile would be without a GPU, and nothing of a GPU.
+# says what the profile would take without a GPU, and nothing of a GPU.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_scale.steps_table(steps))
@@ -104,7 +107,7 @@ tabulate.show_table(tabulate_scale.steps_table(steps))
 # models (BoolQ's copy has fewer rows than the original). Every epoch is counted. What is assumed:
 #
 # - **Speed** (`tflops`). A GPU of type H100 (SXM) is said to do 66.9 × 10¹² operations a second in fp32 at best, and
-#   fp32 is what the profile asks for. A fifth and a half of that are the defaults.
+#   fp32 is what the profile asks for. The two speeds assumed are a fifth and a half of that.
 # - **Calls** (`call_ms`). A layer's pass over a batch takes 0.3 ms at least by default, however few examples there
 #   are. With batches of eight short texts that decides more than speed does. Windows are counted as if each learnt
 #   alone; on a GPU those with one start learn side by side, so retraining's calls are an upper bound.
@@ -122,10 +125,11 @@ tabulate.show_table(tabulate_scale.work_table(calculated))
 #
 # ## On 1, 8 and 64 GPUs, simulated
 #
-# Jobs as {doc}`../cluster` cuts them: one trains a cell's arms, one runs its techniques. A free GPU takes the ready
-# job with the longest chain of work behind it. No order can take less than the longest chain, nor less than all work
-# divided by the number of GPUs. The other way to cut is a question, not something that the workflow does: a job for
-# each arm and for each technique in each setting. Maps then wait for nothing, and a technique for its own arms alone.
+# Jobs are cut as the {doc}`workflow <../cluster>` cuts them: one trains a cell's arms, one runs its techniques. A free
+# GPU takes the ready job with the longest chain of work behind it. No order can take less than the longest chain, nor
+# less than all work divided by the number of GPUs. The rows *split* ask what another way to cut would give, which the
+# workflow cannot do: a job for each arm and for each technique in each setting. Maps then wait for nothing, and a
+# technique for its own arms alone.
 
 # %% tags=["hide-input"]
 drawn = figures_scale.devices(calculated)
@@ -142,17 +146,18 @@ tabulate.show_table(tabulate_scale.devices_table(calculated))
 
 # %% [markdown]
 # **The bottleneck.** Eight GPUs take {glue:text}`scale-run-eight` hours and 64 take {glue:text}`scale-run-many`, of
-# which they are at work for {glue:text}`scale-run-wait` (the lower speed first). The longest chain takes
-# {glue:text}`scale-run-bound` hours; at the lower speed it is {glue:text}`scale-run-chain`. From
-# {glue:text}`scale-run-from` GPUs on the chain is longer than all work divided by the GPUs, and more of them change
-# little. A first seed's cell also holds the control: seven more arms with a second task beside them and three more
-# rounds of techniques, one after the other, though most of these wait for nothing but their own arms. Cut into single
-# arms and techniques the same work takes {glue:text}`scale-run-split` hours on 64 GPUs, and the longest chain is
-# {glue:text}`scale-run-largest`. On few GPUs it only costs more starts.
+# which they are at work for {glue:text}`scale-run-wait` (the lower speed first). The rest is waiting: the longest chain
+# of jobs takes {glue:text}`scale-run-bound` hours; at the lower speed it is {glue:text}`scale-run-chain`. From
+# {glue:text}`scale-run-from` GPUs on, more of them change little.
 #
-# The same cells are what the plan underestimates: it shares a model's hours evenly among its seeds, and a first seed's
-# job takes up to {glue:text}`scale-run-first` times as long as the mean. The workflow asks for twice the estimate at
-# first; a job that takes longer is sent again with twice as much and goes on where it was.
+# Why is that chain so long? A first seed's cell also holds the {doc}`control <03b_control>`: seven more arms with a
+# second task beside them and three more rounds of techniques, one after the other, though most of these wait for
+# nothing but their own arms. Split, the same work takes {glue:text}`scale-run-split` hours on 64 GPUs, and the longest
+# chain is {glue:text}`scale-run-largest`. On few GPUs splitting only costs more starts.
+#
+# The same cells are what the workflow's plan underestimates: it shares a model's hours evenly among its seeds, and a
+# first seed's job takes up to {glue:text}`scale-run-first` times as long as the mean. The workflow asks for twice the
+# estimate at first; a job that takes longer is sent again with twice as much and goes on where it was.
 #
 # ## What the workflow adds
 #
@@ -160,9 +165,9 @@ tabulate.show_table(tabulate_scale.devices_table(calculated))
 #
 # ## Larger models, calculated
 #
-# All tasks once: one seed, no control, the same settings and the same assumptions, as if one device held the model:
-# GPU hours, from the fastest to the slowest assumption. Depth costs twice in the window techniques: there are more
-# windows, and each has more layers behind it.
+# GPU hours for all tasks once: one seed, no control, the same settings, as if one device held the model. They go from
+# the higher assumed speed to the lower. Depth costs twice in the window techniques: there are more windows, and each
+# has more layers behind it.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_scale.larger_table(calculated))
@@ -179,7 +184,17 @@ tabulate.show_table(tabulate_scale.memory_table())
 # These are upper bounds where few layers learn. What is too much for one device would have to be spread over several,
 # which this package does not do. The study itself ran swapping and centroids alone on its model of 1.3 B.
 #
+# ## Take-away
+#
+# - *How does it grow?* In proportion to examples and layers; swapping and retraining towards the cube of the number of
+#   layers. Measured seconds bear the formulas out on {glue:text}`scale-hold` of {glue:text}`scale-axes` axes.
+# - *What would the study take?* Calculated: {glue:text}`scale-run-one` days of one GPU at the assumed speeds, or
+#   {glue:text}`scale-run-core-years` years of one core. Most of it is training and retraining.
+# - *How many GPUs?* From {glue:text}`scale-run-from` on, another one helps little, because of the longest chain.
+#
 # ## Measure it yourself
+#
+# In the project's folder, with the environment active:
 #
 # ```
 # python -m benchmarks.scale grid --out results/benchmarks

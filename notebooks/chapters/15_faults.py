@@ -5,7 +5,7 @@
 #
 # A run of a day will be interrupted. So every chapter of this book stands on a promise: **the same command again ends
 # in the same bytes**, whatever happened in between. And a book that loads checkpoints and texts from others must not
-# run what is in them. Neither can be argued for; both can be tried.
+# run what is in them. No argument proves either; both can be tried.
 
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
@@ -21,9 +21,10 @@ Markdown(tabulate_faults.fault_facts(tried, fed)["told"])
 # %% [markdown]
 # ## How nothing is lost
 #
-# - What is computed lies in the store as an **artefact**: a folder that is named by the hash of its whole
-#   configuration, filled beside its place under a lock, and renamed when its manifest and all its bytes are on the
-#   disk. A killed process leaves a folder that is no artefact yet, and nothing else.
+# - What is computed lies in the **store**, a part of the *home* (`.memloc`, or the folder that `MEMLOC_HOME` names), as
+#   an **artefact**: a folder that is named by the hash of its whole configuration. It is filled beside its place, under
+#   a lock, and renamed when all its files and a list of their hashes, the **manifest**, are on the disk. A killed
+#   process leaves a folder that is no artefact yet, and nothing else.
 # - Long work leaves **resume points** in that folder, each one a whole file. The next run goes on from there, with the
 #   same random numbers, so the result is the same to the last bit.
 # - The lock is the system's, not the file's: it is free when its process ends, however it ends.
@@ -33,7 +34,8 @@ Markdown(tabulate_faults.fault_facts(tried, fed)["told"])
 #
 # A small cell is trained, analysed and released. Something happens in the middle. Then `memloc doctor` looks at what is
 # left, the same command runs to its end, and all bytes of the store and of the released tables are compared with those
-# of a run that nothing disturbed. *Left behind* counts files that no finished run leaves.
+# of a run that nothing disturbed. *Left behind* counts files that no finished run leaves; *left to a person*, what the
+# doctor found and could not mend.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_faults.survival_table(tried))
@@ -52,8 +54,8 @@ tabulate.show_table(tabulate_faults.moments_table(tried))
 # ## The doctor
 #
 # ```
-# memloc doctor          # says what is wrong with the home and with this book's folder, and mends it
-# memloc doctor --look   # changes nothing
+# memloc doctor --look   # says what is wrong with the home and with this book's folder
+# memloc doctor          # says it and mends it
 # ```
 #
 # It removes damaged artefacts and what killed processes left; it keeps resume points and whatever a running process has
@@ -77,12 +79,19 @@ tabulate.show_table(tabulate_faults.moments_table(tried))
 tabulate.show_table(tabulate_faults.hostile_table(fed))
 
 # %% [markdown]
-# To try it yourself:
+# To try it yourself, in the project's folder with the environment active:
 #
 # ```
 # python -m benchmarks.survival --faults killed --times 100
 # python -m benchmarks.hostile
 # ```
+#
+# ## Take-away
+#
+# - {glue:text}`faults-told`
+# - No more is lost than the work since the last resume point, and the same command does it again.
+# - What gets in is data: weights, numbers and texts that are shown and never run. Whether they are *true* no hash can
+#   tell.
 
 # %% [markdown]
 # ## Exercises
