@@ -36,8 +36,9 @@ show_table(tabulate_atlas.runs_table(entry))
 # %% [markdown]
 # ## Where its models remember
 #
-# A row of shades is one task, and its weights are divided by their sum. Swapping and retraining average over windows,
-# which makes their rows even by construction.
+# A row of shades is one task, and its weights are divided by their sum. Swapping and retraining average over
+# {term}`windows <window>`, which makes their rows even by construction. Compare rows within a panel: each panel has a
+# scale of its own.
 
 # %% tags=["hide-input"]
 caption = """Share of the layer weight by layer, technique, model and task in the released runs, mean over seeds;
@@ -46,7 +47,8 @@ above."""
 tabulate_atlas.show_found(entry, figures_atlas.family_weights, "fig-this-page-weights", caption)
 
 # %% [markdown]
-# The centre of gravity (M-CoG) has to be read on its attainable range; the depth is the place on it, from 0 to 1.
+# The centre of gravity ({term}`M-CoG`) has to be read on its {term}`attainable range`; the {term}`depth` is the place
+# on it, from 0 to 1.
 
 # %% tags=["hide-input"]
 show_table(tabulate_atlas.centre_table(entry, by_task=True))

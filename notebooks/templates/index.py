@@ -16,7 +16,8 @@ show_table(tabulate_atlas.index_table())
 
 # %% [markdown]
 # Rows are those of the training split as it is published or, for tasks published without held-out rows, of all of it.
-# Words stand between white space. Runs are smaller than the study's; what each of them is stands on the pages.
+# A word is what stands between white space. Runs are smaller than the study's; what each of them is stands on the
+# pages.
 #
 # ## Tasks
 #

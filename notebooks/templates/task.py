@@ -31,8 +31,9 @@ show_table(tabulate_atlas.size_table(task))
 # %% [markdown]
 # ## Examples
 #
-# Texts are shown only where a reader has the data: set the parameter `source` to `files` or `hub` and run this page
-# again. They are not part of the project. Texts that carry a warning stay masked until `unmask` is set too.
+# Texts are shown only where a reader has the data: run this page again with `-p source=files --data DIR` (or
+# `-p source=hub`) added to the line at its end. They are not part of the project. Texts that carry a warning stay
+# masked until `-p unmask=true` is added too.
 
 # %% tags=["hide-input", "remove-stderr"]
 show_table(tabulate_examples.examples(task, source, unmask))
@@ -40,7 +41,8 @@ show_table(tabulate_examples.examples(task, source, unmask))
 # %% [markdown]
 # ## What was run
 #
-# {glue:text}`this-page-runs` A run that is marked *exploratory* was looked at while its settings were chosen.
+# {glue:text}`this-page-runs` Where the table says {term}`exploratory`, the task was looked at while settings were
+# chosen.
 
 # %% tags=["hide-input"]
 show_table(tabulate_atlas.runs_table(entry))
@@ -48,8 +50,8 @@ show_table(tabulate_atlas.runs_table(entry))
 # %% [markdown]
 # ## Where the layers weigh
 #
-# Every technique has a scale of its own, so curves are compared along a row, not down a column. A cell that several
-# runs share is drawn once. What the techniques are: {doc}`swapping <../chapters/04_swapping>`,
+# Every technique has a scale of its own, so curves are compared along a row, not down a column. A {term}`cell` that
+# several runs share is drawn once. What the techniques are: {doc}`swapping <../chapters/04_swapping>`,
 # {doc}`retraining <../chapters/05_retraining>`, {doc}`gradients <../chapters/06_gradients>`,
 # {doc}`probing <../chapters/07_probing>`.
 
@@ -59,8 +61,9 @@ table above."""
 tabulate_atlas.show_found(entry, figures_atlas.technique_weights, "fig-this-page-weights", caption)
 
 # %% [markdown]
-# The centre of gravity (M-CoG) has to be read on its attainable range, which differs between techniques and between
-# numbers of layers; the depth is the place on it, 0 for memory in the first layer and 1 for memory in the last.
+# The centre of gravity ({term}`M-CoG`) has to be read on its {term}`attainable range`, which differs between techniques
+# and between numbers of layers; the {term}`depth` is the place on it, 0 for memory in the first layer and 1 for memory
+# in the last.
 
 # %% tags=["hide-input"]
 show_table(tabulate_atlas.centre_table(entry))
@@ -68,8 +71,9 @@ show_table(tabulate_atlas.centre_table(entry))
 # %% [markdown]
 # ## Events
 #
-# The layer by which noisy examples have gone over to the class of their wrong label, and the layer from which on the
-# classes stand apart, by {doc}`centroids <../chapters/09_centroids>` and by {doc}`probing <../chapters/07_probing>`.
+# The layer by which {term}`noisy` examples have gone over to the class of their wrong label ({term}`crossing`), and the
+# layer from which on the classes stand apart ({term}`initiation`), by {doc}`centroids <../chapters/09_centroids>` and
+# by {doc}`probing <../chapters/07_probing>`.
 
 # %% tags=["hide-input"]
 show_table(tabulate_atlas.event_table(entry))
@@ -77,9 +81,10 @@ show_table(tabulate_atlas.event_table(entry))
 # %% [markdown]
 # ## Examples at the ends
 #
-# By number alone, counted from 0 in the published file. By {doc}`maps <../chapters/09b_maps>`: how much more probable a
-# label is to models that were trained on the example than to others. By swapping: in how many windows a noisy example
-# keeps its wrong label although layers are exchanged.
+# Which single examples are memorised most and least? They are named by their row alone, counted from 0 in the published
+# file. By {doc}`maps <../chapters/09b_maps>`: how much more probable a label is to models that were trained on the
+# example than to others. By swapping: in how many {term}`windows <window>` a noisy example keeps its wrong label
+# although layers are exchanged.
 
 # %% tags=["hide-input"]
 show_table(tabulate_examples.hardest_table(entry))
