@@ -37,8 +37,7 @@ show_table(tabulate_atlas.runs_table(entry))
 # ## Where its models remember
 #
 # A row of shades is one task, and its weights are divided by their sum. Swapping and retraining average over
-# {term}`windows <window>`, which makes their rows even by construction. Compare rows within a panel: each panel has a
-# scale of its own.
+# {term}`windows <window>`, which makes their rows even by construction.
 
 # %% tags=["hide-input"]
 caption = """Share of the layer weight by layer, technique, model and task in the released runs, mean over seeds;
