@@ -76,9 +76,9 @@ show(
 # {glue:text}`scale-hold` of {glue:text}`scale-axes` axes; where it is not: {glue:text}`scale-far`. Times are rough
 # themselves: the slowest measurement of a point lies {glue:text}`scale-spread` above the best, in the median.
 #
-# The *exponent* in the next table is the slope of the logarithms: seconds grow as the size to that power. Its interval is
-# Student's, over the points of the axis. Beside it stand the exponents of the formula alone and of the line, which has
-# a fixed part too. That of the formula alone lies in the interval for {glue:text}`scale-covered` of the
+# The *exponent* in the next table is the slope of the logarithms: seconds grow as the size to that power. Its interval
+# is Student's, over the points of the axis. Beside it stand the exponents of the formula alone and of the line, which
+# has a fixed part too. That of the formula alone lies in the interval for {glue:text}`scale-covered` of the
 # {glue:text}`scale-grown` axes other than C. On models as small as these the fixed cost of a call is not small beside
 # what it computes, and makes the slope flatter. Against C exponents are {glue:text}`scale-classes`.
 
