@@ -68,8 +68,8 @@ show(drawn.figure, "fig-centroids-positions", caption, alt=drawn.alt)
 #
 # **Crossing** is the last layer at which the mean of the noisy examples comes from above to below .5, and so changes
 # sides. **{term}`Initiation <initiation>`** is the first layer from which on the bands of the two classes' clean
-# examples stay apart, *classes apart from* in the table. An example is part of its own centroid, which makes small
-# classes look more separate than they are; *the same, left out* takes each example out of its centroid first.
+# examples stay apart. An example is part of its own centroid, which makes small classes look more separate than they
+# are; *the same, left out* in the table takes each example out of its centroid first.
 
 # %% tags=["hide-input"]
 drawn = figures_centroids.event_scatter(centroids)
@@ -85,7 +85,7 @@ tabulate.show_table(tabulate_techniques.centroid_table(centroids))
 # The *largest step* tells a sudden change from a gradual one: it is the largest fall between neighbouring layers as a
 # share of the whole way from layer 1 to the last. Near 1 the change is sudden. It can exceed 1 if positions also rise
 # on the way, and there is none where they end no lower than they began. Where the table has columns of the study, its
-# {term}`crossings <crossing>` are those of its BERT with twelve layers, and its initiations, published for five tasks,
+# {term}`crossings <crossing>` are those of its BERT with twelve layers, and its initiations, published for ten tasks,
 # are means of its four models: other models, other training, and for comparison by eye only.
 #
 # ## Half a model

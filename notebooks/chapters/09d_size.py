@@ -144,7 +144,7 @@ tabulate.show_table(tabulate_size.order_table(sized), tabulate_size.event_table(
 # ## The study's larger model
 #
 # OPT 1.3B has 24 layers of width 2048; the study trained it with one seed and ran swapping and centroids alone.
-# {numref}`fig-size-study` shows what it published. Initiation of the small models is published for five tasks only.
+# {numref}`fig-size-study` shows what it published. Initiation of the small models is published for ten tasks.
 
 # %% tags=["hide-input"]
 drawn = figures_size.study_sizes()

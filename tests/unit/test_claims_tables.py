@@ -64,6 +64,10 @@ def test_the_study_stands_beside_ours_part_by_part(found: Callable[[pd.DataFrame
     assert rows.loc[("C02", "swapping over gradients"), "the study"] == "0.33", ".98 less .65"
     assert rows.loc[("C07", "lowest of four"), "the study"] == "1.00 (12 tasks)", "by the rule, from digitised centres"
     assert rows.loc[("C07", "lowest of four"), "how the study's is known"] == tabulate_claims.BY_RULE
+    assert told_value("C11", "TREC and Reuters cross after separation")[0] == pytest.approx(2.5)  # type: ignore[index]
+    later, how = told_value("C11", "TREC and Reuters cross later than NLU") or (0.0, "")
+    assert later == pytest.approx(2.5 + (2.84 + 3.17 + 2.16 + 2.58 + 5.58) / 5)
+    assert how.endswith("TREC and Reuters with the first seed")
     assert verdicts["verdict, this copy"].tolist() == ["holds (exploratory)"] * 3, (
         "settings were chosen on TREC and SST-2"
     )

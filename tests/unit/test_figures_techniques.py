@@ -222,7 +222,7 @@ def test_centroids(study: Study) -> None:
     data = told(study, "centroids")
     table = tabulate_techniques.centroid_table(data)
     assert table["crossing"].tolist() == ["2", "3", "4", "5"]
-    assert table["classes apart from"].tolist() == ["2"] * 4
+    assert table["initiation"].tolist() == ["2"] * 4
     assert table["largest step"].tolist() == ["1.00"] * 4
     positions = figures_centroids.positions(data).figure.axes[0]
     noisy = lines(positions, "noisy")

@@ -196,7 +196,7 @@ def test_the_example_by_hand() -> None:
     assert table["D of always layer 2"].tolist() == ["1", "0", "1", "2"]
     assert table["heaviest"].tolist() == ["1", "2", "2", "4"]
     assert (numbers["D"], numbers["constant"], numbers["layer"]) == ("0.675", "1.00", "2")
-    assert numbers["skill"] == f"{1 - 0.675 / 1:.2f}"
+    assert numbers["skill"] == f"{1 - 0.675 / 1:.3f}"
     assert (numbers["top_skill"], numbers["top_1"], numbers["mass"]) == ("0.75", "0.75", "0.45")
 
 

@@ -11,11 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.stats import spearmanr
 
 from memloc.analysis import study
 from memloc.analysis.agreement import between_techniques
 from memloc.analysis.layers import centre_of_gravity
-from memloc.analysis.study import check, published, published_agreement, published_curves, told, told_names
+from memloc.analysis.study import (
+    check,
+    event_by_task,
+    published,
+    published_agreement,
+    published_curves,
+    told,
+    told_names,
+)
 from memloc.data.catalogue import get_task
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
@@ -77,6 +86,21 @@ def test_agreement_is_told_of_every_pair(measure: str) -> None:
     assert set(published_agreement("models", measure)) == {frozenset(pair) for pair in combinations(FOUR, 2)}
     with pytest.raises(MemlocError, match="numbers of the study"):
         published_agreement("seeds", measure)
+
+
+@pytest.mark.parametrize("event", ["crossing", "initiation"])
+def test_events_of_tasks_and_their_variants_give_back_what_was_printed_of_them(event: str) -> None:
+    layers = {task: layer for task, (layer, _) in event_by_task(event).items()}
+    tasks = [task for task in layers if f"{task}v2" in layers]
+    many, two = (np.array([layers[f"{task}{form}"] for task in tasks]) for form in ("", "v2"))
+    printed = told("binarised tasks").values
+    assert np.mean(two - many) == pytest.approx(printed[f"mean difference of {event}"], abs=0.005)
+    rho = spearmanr(many, two).statistic
+    assert rho == pytest.approx(printed[f"{event}, spearman with multi-class"], abs=0.005)
+    over_seeds = told(f"{event} by task").values
+    assert over_seeds.items() <= layers.items(), "the first seed stands in only where nothing else is known"
+    with pytest.raises(MemlocError, match="event by task: 'crosing'"):
+        event_by_task("crosing")
 
 
 def test_unknown_numbers_are_refused_with_those_there_are() -> None:

@@ -2,7 +2,7 @@
 
 Both take grids of one number a task (rows) and model (columns), NaN where there is none, and ask ``relation.related``:
 whole tasks are resampled and exchanged. Few tasks have few orders: of four there are 24, of five 120, so that no
-p value is below 1 / 24 or 1 / 120, however well they agree.
+two-sided p value within a model is below 2 / 24 or 2 / 120, however well they agree.
 """
 
 from __future__ import annotations

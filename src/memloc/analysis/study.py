@@ -122,6 +122,18 @@ def published_agreement(between: str, measure: str = "mcog") -> dict[frozenset[s
     }
 
 
+def event_by_task(event: str) -> dict[str, tuple[float, float]]:
+    """The layer of an event by task, the mean over the study's four models, and how exactly it is known.
+
+    Over all seeds where that is known of a task, and else in the first one.
+    """
+    numbers = [found for name, found in _told().items() if name in (f"{event} by task, first seed", f"{event} by task")]
+    if not numbers:
+        raise MemlocError("event by task", event, [name.split()[0] for name in _told() if name.endswith(" by task")])
+    ordered = sorted(numbers, key=lambda found: found.name, reverse=True)  # later ones replace what the first seed told
+    return {task: (layer, found.tolerance) for found in ordered for task, layer in found.values.items()}
+
+
 def check(content: Mapping[str, Any], curves: Mapping[str, Any]) -> None:
     """Refuse numbers that are not finite, stand there twice, or lack their model, how they were read, or how exactly.
 

@@ -113,18 +113,19 @@ def swapping_facts(swapping: Swapping) -> dict[str, str]:
     below = sum(float(p.mcog.high) < middle[key] for key, p in places.items())
     above = sum(float(p.mcog.low) > middle[key] for key, p in places.items())
     mcog = {key: float(p.mcog.value) for key, p in places.items()}
-    alone = {key: float(np.max(p.weight_k1.value)) for key, p in places.items()}
+    # retraining may be asked for longer windows alone
+    alone = {key: float(np.max(p.weight_k1.value)) for key, p in places.items() if np.isfinite(p.weight_k1.value).all()}
     clean = {key: p.clean for key, p in places.items()}
     return facts | {
         "lowest": _extreme(mcog, min),
         "highest": _extreme(mcog, max),
         "attainable": listed(sorted({f"{p.bounds[0]:.2f} to {p.bounds[1]:.2f}" for p in places.values()})),
-        "single": _extreme(alone, max),
+        "single": _extreme(alone, max) if alone else "not known, for no window of one layer was run",
         "clean": _extreme(clean, min, 3),
         "below": str(below),
         "above": str(above),
         "open": str(len(places) - below - above),
-        "half": str(sum(value > 0.5 for value in alone.values())),
+        "half": str(sum(value > 0.5 for value in alone.values())) if alone else "not known either",
         "spared": str(sum(value >= SPARED for value in clean.values())),
     }
 

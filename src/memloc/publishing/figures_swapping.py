@@ -70,7 +70,7 @@ def _heatmap_words(swapping: Swapping) -> str:
             f"Along the bottom row, of the shortest windows, the largest error of a panel is {min(single):.2f} to "
             f"{max(single):.2f}; at the top, with all layers, the error is {min(whole):.2f} to {max(whole):.2f}. "
         )
-    return words + (f"{left_out} panels are empty because the labels were not memorised." if left_out else "")
+    return words + (f"Empty because the labels were not memorised: {left_out} of the panels." if left_out else "")
 
 
 def weight_curves(swapping: Swapping, beside: Published[np.ndarray] | None = None) -> Drawn:
@@ -113,11 +113,13 @@ def _curve_words(swapping: Swapping) -> str:
         return words + "All panels are empty because no labels were memorised."
     peaks = [1 + int(np.argmax(place.weight.value)) for place in swapping.places.values()]
     top = [float(np.max(place.weight.value)) for place in swapping.places.values()]
-    alone = [float(np.max(place.weight_k1.value)) for place in swapping.places.values()]
-    return words + (
+    reached = [float(np.max(place.weight_k1.value)) for place in swapping.places.values()]
+    alone = [value for value in reached if np.isfinite(value)]
+    words += (
         f"The curve over all windows peaks at layers {min(peaks)} to {max(peaks)} with weights of {min(top):.2f} to "
-        f"{max(top):.2f}; that of single layers reaches {min(alone):.2f} to {max(alone):.2f}."
+        f"{max(top):.2f}. "
     )
+    return words + (f"That of single layers reaches {min(alone):.2f} to {max(alone):.2f}." if alone else "")
 
 
 def centres(swapping: Swapping, beside: Published[float] | None = None) -> Drawn:

@@ -17,7 +17,7 @@ import pandas as pd
 from memloc.analysis.intervals import Interval, Localisation
 from memloc.analysis.layers import attainable_range, layer_share, relative_depth
 from memloc.analysis.orders import between_columns
-from memloc.analysis.study import published, told
+from memloc.analysis.study import event_by_task, published
 from memloc.data.catalogue import get_task
 from memloc.models.catalogue import get_model
 from memloc.publishing.figures_centroids import EVENTS, events_of
@@ -190,14 +190,15 @@ def study_centres(reading: str, models: Sequence[str] = (*SMALLER, LARGER)) -> p
 def study_events(event: str) -> pd.DataFrame:
     """The study's event as a share of L + 1 by task: the mean of its smaller models, and its larger model's.
 
-    Crossings of the smaller models are known by model, their initiation as a mean of five tasks alone.
+    Crossings of the smaller models are known by model, their initiation as means over models, of ten tasks.
     """
     large = published("centroids", event, LARGER)
     if event == "crossing":
         known = [published("centroids", event, model) for model in SMALLER]
         small = pd.DataFrame({of.model: pd.Series(of.tasks) / (of.layers + 1) for of in known}).mean(axis=1)
     else:
-        small = pd.Series(told(f"{event} by task").values) / (get_model(SMALLER[0]).layers + 1)
+        layers = {task: layer for task, (layer, _) in event_by_task(event).items()}
+        small = pd.Series(layers) / (get_model(SMALLER[0]).layers + 1)
     grid = pd.DataFrame({MEAN: small, LARGER: pd.Series(large.tasks) / (large.layers + 1)}).dropna()
     return grid.loc[sort_tasks(grid.index)]
 

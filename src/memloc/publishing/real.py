@@ -164,7 +164,7 @@ def about(data: Shown) -> pd.DataFrame:
         "not as in the study": _settings(data.study) or "nothing",
     }
     if tuned := [task for task in profile.tasks if task in rules().settings.exploratory_tasks]:
-        rows["exploratory"] = f"{listed(tuned)}: settings were chosen while looking at results on it"
+        rows["exploratory"] = f"settings were chosen while looking at results on {listed(tuned)}"
     if isinstance(data, Beside) and data.missing:
         rows["techniques that are not in it"] = listed(data.missing)
     if isinstance(data, Swapping) and data.technique == "swapping":

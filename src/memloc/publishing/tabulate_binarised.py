@@ -25,9 +25,9 @@ from memloc.publishing.tabulate_techniques import DASH, number
 
 CLAIM = "C15"
 ABSENT = "No released run holds tasks beside their variants of two classes yet, so what this page says of one is empty."
-STUDY = {"rho": "mcog, spearman with multi-class", "difference": "mean difference of mcog"}
 MANY, TWO = "swapping mcog of the tasks that were binarised", "swapping mcog of binarised tasks"
-STUDY |= {"distance": "mean absolute difference of mcog"}
+STUDY = {"rho": "{}, spearman with multi-class", "difference": "mean difference of {}"}
+STUDY |= {"distance": "mean absolute difference of {}"}
 ABOUT_RUN = (
     *("pairs", "models", "verdict", "reason", "rho", "difference", "distance"),
     *("within-lowest", "within-highest", *EVENTS["centroids"]),
@@ -81,13 +81,13 @@ def order_table(found: Binarised) -> pd.DataFrame:
     rows = []
     for row in found.orders.to_dict("records"):
         known = np.isfinite(row["value"])
-        own = row["metric"] == CENTRE and row["technique"] == "swapping" and row["model"] == ALL
+        study = _study("rho", row["technique"], row["metric"]) if row["model"] == ALL else None
         rows.append(
             {
                 "measure": f"{CENTRE}, {row['technique']}" if row["metric"] == CENTRE else row["metric"],
                 "models": "all" if row["model"] == ALL else model_title(row["model"]),
                 "rho": number(row["value"]),
-                "study": number(_study("rho")) if own else DASH,
+                "study": DASH if study is None else number(study),
                 "95 % over tasks": f"[{number(row['low'])}, {number(row['high'])}]" if known else DASH,
                 "p": f"{row['p_value']:.3f}" if known else DASH,
                 "orders": int(row["arrangements"]),
@@ -99,18 +99,18 @@ def order_table(found: Binarised) -> pd.DataFrame:
 
 
 def difference_table(found: Binarised) -> pd.DataFrame:
-    """How far two classes move each measure, in layers; the study's numbers are of M-CoG and means over its models."""
+    """How far two classes move each measure, in layers; the study's numbers are means over its models."""
     measures = found.values[["technique", "metric"]].drop_duplicates().itertuples(index=False)
     rows = []
     for technique, metric in measures:
-        own = metric == CENTRE and technique == "swapping"
+        moved, away = (_study(name, technique, metric) for name in ("difference", "distance"))
         rows.append(
             {
                 "measure": f"{CENTRE}, {technique}" if metric == CENTRE else metric,
                 "two classes less all [95 % over tasks]": str(found.difference(technique, metric)),
-                "study": number(_study("difference")) if own else DASH,
+                "study": DASH if moved is None else number(moved),
                 "distance [95 % over tasks]": str(found.difference(technique, metric, absolute=True)),
-                "study's distance": number(_study("distance")) if own else DASH,
+                "study's distance": DASH if away is None else number(away),
             }
         )
     return pd.DataFrame(rows) if rows else pd.DataFrame({"tasks in both forms": ["nothing to compare"]})
@@ -131,8 +131,11 @@ def study_table() -> pd.DataFrame:
     )
 
 
-def _study(name: str) -> float:
-    return told("binarised tasks").values[STUDY[name]]
+def _study(name: str, technique: str = "swapping", metric: str = CENTRE) -> float | None:
+    """What the study printed of a measure; None where it printed nothing."""
+    what = {("swapping", CENTRE): "mcog"} | {("centroids", event): event for event in EVENTS["centroids"]}
+    of = what.get((technique, metric), "")
+    return told("binarised tasks").values.get(STUDY[name].format(of))
 
 
 def binarised_facts(found: Binarised | None) -> dict[str, str]:

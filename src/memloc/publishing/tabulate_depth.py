@@ -42,7 +42,10 @@ def depth_table(swapping: Swapping) -> pd.DataFrame:
             }
         if task in told.tasks:
             value, tolerance = study_depth(told, task)
-            row |= {f"{told.title}, 0 to 1": f"{value:.2f} ± {tolerance:.3f}", "its M-CoG": f"{told.tasks[task]:.2f}"}
+            row |= {
+                f"{told.title}, 0 to 1": f"{value:.2f} ± {tolerance:.3f}",
+                f"M-CoG, {told.title}": f"{told.tasks[task]:.2f}",
+            }
         rows.append(row)
     table = pd.DataFrame(rows).fillna("")
     first = [c for c in ("task", "model", "status", "depth, 0 to 1 [95 %]", f"{told.title}, 0 to 1") if c in table]

@@ -52,7 +52,8 @@ def four_places() -> tuple[pd.DataFrame, dict[str, str]]:
             }
         )
     told = entry_scores(entry, 1, 1)
-    numbers = {name: f"{told[name]['value']:.2f}" for name in ("skill", "top_skill", "top_1", "mass")}
+    numbers = {name: f"{told[name]['value']:.2f}" for name in ("top_skill", "top_1", "mass")}
+    numbers["skill"] = f"{told['skill']['value']:.3f}"  # as exact as the D that it is made of
     distance = np.mean([float(row["D"]) for row in rows])
     return pd.DataFrame(rows), {**numbers, "D": f"{distance:.3f}", "constant": f"{best:.2f}", "layer": str(layer)}
 

@@ -108,7 +108,7 @@ def work_table(calculated: Calculated) -> pd.DataFrame:
             hours = sum(machine.seconds(piece.cost, piece.shape) for piece in chosen) / HOUR
             row[f"GPU hours {machine_words(machine)}"] = f"{hours:.1f}"
         asking = sum(piece.cost.calls for piece in chosen) * calculated.machines[0].call / HOUR
-        rows.append(row | {"of which at least, for calls": f"{asking:.1f}"})
+        rows.append(row | {"hours for starting operations alone, at least": f"{asking:.1f}"})
     return pd.DataFrame(rows)
 
 

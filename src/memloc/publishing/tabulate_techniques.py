@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.layers import relative_depth
-from memloc.analysis.study import published, told
+from memloc.analysis.study import event_by_task, published
 from memloc.analysis.weights import variants
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
@@ -132,18 +132,19 @@ def probing_table(probing: Told) -> pd.DataFrame:
                 "classes from layer": _layer(events[place][EVENTS["probing"][1]], place),
                 "layer 1 against": means.baseline,
             }
-        row |= _by_study("probing_memorisation by task", place, "given label known from")
-        row |= _by_study("probing_initiation by task", place, "classes from")
+        row |= _by_study("probing_memorisation", place, "given label known from")
+        row |= _by_study("probing_initiation", place, "classes from")
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
 
 
-def _by_study(name: str, place: Place, what: str) -> dict[str, str]:
+def _by_study(event: str, place: Place, what: str) -> dict[str, str]:
     """A column with the study's layer of an event on this task, the mean over its four models; none where not known."""
-    numbers = told(name)
-    if place[0] not in numbers.values:
+    numbers = event_by_task(event)
+    if place[0] not in numbers:
         return {}
-    return {f"{what}: mean of the study's four (12 layers)": f"{numbers.values[place[0]]:.1f} ± {numbers.tolerance:g}"}
+    layer, tolerance = numbers[place[0]]
+    return {f"{what}: mean of the study's four (12 layers)": f"{layer:.1f} ± {tolerance:g}"}
 
 
 def _layer(value: float, place: Place) -> str:
@@ -168,7 +169,7 @@ def centroid_table(centroids: Told) -> pd.DataFrame:
             row |= {
                 "seeds": str(centroids.seeds(place)),
                 "crossing": words,
-                "classes apart from": _layer(found["initiation"], place),
+                "initiation": _layer(found["initiation"], place),
                 "the same, left out": _layer(found["initiation_left_out"], place),
                 "noisy at layer 1": number(found.get("noisy_start_position", np.nan)),
                 "at the last": number(found.get("noisy_end_position", np.nan)),
@@ -178,7 +179,7 @@ def centroid_table(centroids: Told) -> pd.DataFrame:
             }
         if place[0] in bert.tasks:
             row |= {f"crossing, {bert.title} ({bert.layers} layers)": f"{bert.tasks[place[0]]:g} ± {bert.tolerance:g}"}
-        row |= _by_study("initiation by task", place, "classes apart from")
+        row |= _by_study("initiation", place, "initiation")
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
 
