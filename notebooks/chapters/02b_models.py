@@ -26,6 +26,10 @@ facts.glue_all("nano", tabulate_pretraining.shipped_facts(models), models)
 tabulate.show_table(tabulate_pretraining.models_table(models))
 
 # %% [markdown]
+# The *held-out loss* tells how surprised a model is by the words of a text that it has not read, in *nats*: a model
+# that spreads its bets evenly over 100 words has a loss of 4.6, the natural logarithm of 100. The *perplexity* is that
+# number of words.
+#
 # ## How they were made
 #
 # **The corpus** is English text that anybody may use, change and pass on: dictionaries with their examples, old novels
@@ -39,10 +43,10 @@ tabulate.show_table(tabulate_pretraining.models_table(models))
 # **The budget**: {glue:text}`nano-tokens` tokens, in the same order for all four. Each model has
 # {glue:text}`nano-layers` layers of width {glue:text}`nano-hidden` and {glue:text}`nano-parameters` weights.
 #
-# **The objective** is where one of them has to differ. Three learn to guess the *next* word. BERT sees both sides of
-# every word, so it learns to fill *gaps*: {glue:text}`nano-masked` of the words are hidden or changed and asked for. It
-# is asked fewer questions in the same text, and other ones, so its loss in {numref}`fig-nano-loss` cannot be compared
-# with the others'.
+# **The objective** is where one of them has to differ. Three are *causal* models: they learn to guess the *next* word.
+# BERT sees both sides of every word, so it learns to fill *gaps*: {glue:text}`nano-masked` of the words are hidden or
+# changed and asked for. It is asked fewer questions in the same text, and other ones, so its loss in
+# {numref}`fig-nano-loss` cannot be compared with the others'.
 
 # %% tags=["hide-input"]
 drawn = figures_pretraining.loss_curves(models)
@@ -51,8 +55,7 @@ guess the next word; right: the one that fills gaps. From `loss.parquet` beside 
 show(drawn.figure, "fig-nano-loss", caption, alt=drawn.alt)
 
 # %% [markdown]
-# The curves drop once more at the end because the learning rate does. Final losses: {glue:text}`nano-losses`. (A nat
-# is the unit of a natural logarithm: a model that spreads its bets evenly over 100 words has a loss of 4.6.)
+# The curves drop once more at the end because the learning rate does. Final losses: {glue:text}`nano-losses`.
 #
 # ## What they learnt
 #
@@ -102,7 +105,7 @@ tabulate.show_table(tabulate_pretraining.samples_table(words))
 # ```{exercise} An equal budget of what?
 # :label: ex-models-budget
 #
-# All four models read the same tokens. If BERT is asked about 15 of 100 of them, how many times as many tokens would it
-# have to read to be asked as many questions as the others? Name another budget that could be held equal instead, and
-# say which of the four it would favour.
+# All four models read the same tokens. The original BERT was asked about 15 of 100 of them. How many times as many
+# tokens would it have to read to be asked as many questions as the others? Name another budget that could be held equal
+# instead, and say which of the four it would favour.
 # ```
