@@ -57,6 +57,14 @@ class Release:
     def _entries(self) -> dict[CellId, dict[str, Any]]:
         return {CellId(*(entry[name] for name in CELL)): entry for entry in self.manifest["cells"]}
 
+    @cached_property
+    def _arms(self) -> dict[CellId, set[str]]:
+        """The arms that a cell has rows of."""
+        found: dict[CellId, set[str]] = {}
+        for *cell, arm in self.tables["rows.parquet"][[*CELL, "arm"]].drop_duplicates().itertuples(index=False):
+            found.setdefault(CellId(*cell), set()).add(arm)
+        return found
+
     @property
     def missing(self) -> list[CellId]:
         """Cells of the profile that were not finished when it was released."""
@@ -78,9 +86,7 @@ class Release:
 
     def settings(self, cell: CellId) -> tuple[str, ...]:
         self._entry(cell)
-        frame = self.tables["rows.parquet"]
-        arms = set(frame.loc[(frame[CELL] == list(cell)).all(axis=1), "arm"])
-        return (SETTINGS[0], *(setting for setting in SETTINGS[1:] if setting in arms))
+        return (SETTINGS[0], *(setting for setting in SETTINGS[1:] if setting in self._arms.get(cell, ())))
 
     def rows(self, cell: CellId, technique: str, setting: str = "main") -> pd.DataFrame:
         frame = self._of("rows.parquet", cell, {"technique": technique})

@@ -61,21 +61,21 @@ def curve(
     Raises:
         MemlocError: if there is no such row, a layer is missing, is there twice, or has no finite value.
     """
-    chosen = rows[(rows["arm"] == arm) & (rows["metric"] == metric) & rows["layer"].notna()]
-    chosen = chosen[chosen["group"].isna() if group is None else chosen["group"] == group]
+    chosen = (rows["arm"] == arm) & (rows["metric"] == metric) & rows["layer"].notna()
+    chosen &= rows["group"].isna() if group is None else rows["group"] == group
     what = " ".join(filter(None, (str(rows["technique"].iloc[0]), metric, "of", arm, group)))
-    if chosen.empty:
+    if not chosen.any():
         raise MemlocError(f"rows of {what}", "none", "one for every layer")
-    layers = chosen["layer"].astype(int)
-    if layers.duplicated().any():
-        raise MemlocError(
-            f"rows of {what}", f"layer {layers[layers.duplicated()].iloc[0]} twice", "the rows of one cell"
-        )
-    values = chosen.set_index(layers)["value"].astype(float)
-    wanted = range(first, (num_layers or int(layers.max())) + 1)
-    if missing := [layer for layer in wanted if layer not in values.index]:
+    picked = chosen.to_numpy(bool)  # columns one by one: a frame of all of them costs more than the rest
+    layers = rows["layer"].to_numpy(float)[picked].astype(int).tolist()
+    values = dict(zip(layers, rows["value"].to_numpy(float)[picked], strict=True))
+    if len(values) < len(layers):
+        twice = next(layer for n, layer in enumerate(layers) if layer in layers[:n])
+        raise MemlocError(f"rows of {what}", f"layer {twice} twice", "the rows of one cell")
+    wanted = range(first, (num_layers or max(layers)) + 1)
+    if missing := [layer for layer in wanted if layer not in values]:
         raise MemlocError(f"layers of {what}", f"{missing} missing", f"{wanted[0]} to {wanted[-1]}")
-    found = values.loc[list(wanted)].to_numpy()
+    found = np.array([values[layer] for layer in wanted])
     if not np.isfinite(found).all():
         raise MemlocError(f"{what} at layer {wanted[int(np.argmin(np.isfinite(found)))]}", "nan", "finite numbers")
     return found

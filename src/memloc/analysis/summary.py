@@ -148,21 +148,29 @@ def summary(numbers: Numbers, techniques: Sequence[str] | None = None) -> pd.Dat
         ``run, task, model, seed, technique, metric, layer, value, n``; ``run`` is the key of the technique's rows, for
         training that of the first technique's.
     """
-    frames = list(_cells(numbers, tuple(numbers.profile.techniques) if techniques is None else tuple(techniques)))
-    return pd.concat(frames, ignore_index=True)[COLUMNS] if frames else pd.DataFrame(columns=COLUMNS)
+    asked = tuple(numbers.profile.techniques) if techniques is None else tuple(techniques)
+    parts = [(cell, part) for cell in numbers.cells() for part in _parts(numbers, cell, asked)]
+    if not parts:
+        return pd.DataFrame(columns=COLUMNS)
+    # joined once: a frame for every cell costs more than its numbers
+    found = pd.concat([part.astype({"layer": "Float64"}) for _, part in parts], ignore_index=True)
+    lengths = [len(part) for _, part in parts]
+    for number, name in enumerate(("task", "model", "seed")):
+        found[name] = np.repeat([cell[number] for cell, _ in parts], lengths)
+    return found[COLUMNS]
 
 
-def _cells(numbers: Numbers, techniques: Sequence[str]) -> Iterator[pd.DataFrame]:
+def _parts(numbers: Numbers, cell: CellId, techniques: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """The summary of one cell, without its name: of training, of every technique, of the control."""
     from memloc.models.catalogue import get_model
 
-    for cell in numbers.cells():
-        num_layers = get_model(cell.model).layers
-        rows = {name: numbers.rows(cell, name) for name in techniques}
-        training = training_summary(numbers.trace(cell, "perturbed"), num_layers, numbers.classes(cell))
-        parts = [training.assign(run=next(iter(rows.values()))["run_key"].iloc[0] if rows else "")]
-        parts += [technique_metrics(r, num_layers).assign(run=r["run_key"].iloc[0]) for r in rows.values()]
-        parts += _control(numbers, cell, techniques)
-        yield pd.concat([p.astype({"layer": "Float64"}) for p in parts]).assign(**cell._asdict())
+    num_layers = get_model(cell.model).layers
+    rows = {name: numbers.rows(cell, name) for name in techniques}
+    training = training_summary(numbers.trace(cell, "perturbed"), num_layers, numbers.classes(cell))
+    yield training.assign(run=next(iter(rows.values()))["run_key"].iloc[0] if rows else "")
+    for told in rows.values():
+        yield technique_metrics(told, num_layers).assign(run=told["run_key"].iloc[0])
+    yield from _control(numbers, cell, techniques)
 
 
 def _control(numbers: Numbers, cell: CellId, techniques: Sequence[str]) -> list[pd.DataFrame]:
