@@ -26,7 +26,8 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 swapping, released = read_swapping(study), real.open_swapping()
-facts.glue_all("swap", facts.study_facts(study) | facts.swapping_facts(swapping), swapping)
+facts.glue_all("swap", facts.swapping_facts(swapping), swapping)
+real.glue_conclusions("swap-end", facts.swapping_facts, swapping, released)
 facts.glue_all("swap", tabulate_claims.commits(), sources.CLAIMS)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
@@ -167,20 +168,21 @@ real.show_numbers(released, depth_table)
 #
 # ## Take-away
 #
-# Combinations of task and model: {glue:text}`swap-places`, of which {glue:text}`swap-measured` memorised and
-# {glue:text}`swap-counted` also learnt the task. {glue:text}`swap-note`:
+# Combinations of task and model: {glue:text}`swap-end-places`, of which {glue:text}`swap-end-measured` memorised and
+# {glue:text}`swap-end-counted` also learnt the task. {glue:text}`swap-end-note`:
 #
-# - *Depth.* The lowest M-CoG is {glue:text}`swap-lowest`, the highest {glue:text}`swap-highest`, of an attainable
-#   {glue:text}`swap-attainable`. Its interval lies wholly below the middle in {glue:text}`swap-below`, wholly above
-#   it in {glue:text}`swap-above`, and on both sides in {glue:text}`swap-open`.
-# - *Local or spread out.* The most that a single layer makes a model forget is {glue:text}`swap-single`, as a share
-#   of the noisy examples. Combinations where it is more than half: {glue:text}`swap-half`.
-# - *Side effects.* The lowest accuracy on {term}`clean` examples under any window is {glue:text}`swap-clean`.
-#   Combinations where it stays at .98 or above: {glue:text}`swap-spared`.
-# - *Task or model?* With depth measured from 0 to 1 along the attainable range: {glue:text}`swap-spread`. This
+# - *Depth.* The lowest M-CoG is {glue:text}`swap-end-lowest`, the highest {glue:text}`swap-end-highest`, of an
+#   attainable {glue:text}`swap-end-attainable`. Its interval lies wholly below the middle in
+#   {glue:text}`swap-end-below`, wholly above it in {glue:text}`swap-end-above`, and on both sides in
+#   {glue:text}`swap-end-open`.
+# - *Local or spread out.* The most that a single layer makes a model forget is {glue:text}`swap-end-single`, as a share
+#   of the noisy examples. Combinations where it is more than half: {glue:text}`swap-end-half`.
+# - *Side effects.* The lowest accuracy on {term}`clean` examples under any window is {glue:text}`swap-end-clean`.
+#   Combinations where it stays at .98 or above: {glue:text}`swap-end-spared`.
+# - *Task or model?* With depth measured from 0 to 1 along the attainable range: {glue:text}`swap-end-spread`. This
 #   describes the run; it is no test.
 #
-# **What they rest on: {glue:text}`swap-origin`** With generated tasks or random initial weights they show that the
+# **What they rest on: {glue:text}`swap-end-origin`** With generated tasks or random initial weights they show that the
 # method works and how to read it. They are then no evidence about language or pre-trained models.
 #
 # ### What would change our mind

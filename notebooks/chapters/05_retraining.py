@@ -27,7 +27,8 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 retraining, released = read_swapping(study, "retraining"), real.open_retraining()
-facts.glue_all("retrain", facts.study_facts(study) | facts.swapping_facts(retraining), retraining)
+facts.glue_all("retrain", facts.swapping_facts(retraining), retraining)
+real.glue_conclusions("retrain-end", facts.swapping_facts, retraining, released)
 facts.glue_all("retrain", real.run_facts(released, "layer retraining"), released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
@@ -121,17 +122,18 @@ real.show_numbers(released, tabulate_techniques.retraining_table)
 #
 # ## Take-away
 #
-# Combinations of task and model: {glue:text}`retrain-places`, of which {glue:text}`retrain-measured` memorised and
-# {glue:text}`retrain-counted` also learnt the task. {glue:text}`retrain-note`:
+# Combinations of task and model: {glue:text}`retrain-end-places`, of which {glue:text}`retrain-end-measured` memorised
+# and {glue:text}`retrain-end-counted` also learnt the task. {glue:text}`retrain-end-note`:
 #
-# - *Depth.* The lowest M-CoG is {glue:text}`retrain-lowest`, the highest {glue:text}`retrain-highest`, of an attainable
-#   {glue:text}`retrain-attainable`. Its interval lies wholly below the middle in {glue:text}`retrain-below`, wholly
-#   above it in {glue:text}`retrain-above`, and on both sides in {glue:text}`retrain-open`.
-# - *Local or spread out.* The largest error from a single layer is {glue:text}`retrain-single`. Combinations where
-#   it is more than half: {glue:text}`retrain-half`.
-# - *Side effects.* The lowest accuracy on held-out clean examples under any window is {glue:text}`retrain-clean`.
+# - *Depth.* The lowest M-CoG is {glue:text}`retrain-end-lowest`, the highest {glue:text}`retrain-end-highest`, of an
+#   attainable {glue:text}`retrain-end-attainable`. Its interval lies wholly below the middle in
+#   {glue:text}`retrain-end-below`, wholly above it in {glue:text}`retrain-end-above`, and on both sides in
+#   {glue:text}`retrain-end-open`.
+# - *Local or spread out.* The largest error from a single layer is {glue:text}`retrain-end-single`. Combinations where
+#   it is more than half: {glue:text}`retrain-end-half`.
+# - *Side effects.* The lowest accuracy on held-out clean examples under any window is {glue:text}`retrain-end-clean`.
 #
-# **What they rest on: {glue:text}`retrain-origin`**
+# **What they rest on: {glue:text}`retrain-end-origin`**
 #
 # ### What would change our mind
 #

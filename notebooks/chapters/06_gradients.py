@@ -27,7 +27,8 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 gradients, released = read_told(study, "gradients"), real.open_told("gradients")
-facts.glue_all("grad", facts.study_facts(study) | facts_techniques.gradient_facts(gradients), gradients)
+facts.glue_all("grad", facts_techniques.gradient_facts(gradients), gradients)
+real.glue_conclusions("grad-end", facts_techniques.gradient_facts, gradients, released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -120,14 +121,14 @@ real.show_numbers(released, tabulate_techniques.variant_table)
 #
 # ## Take-away
 #
-# Combinations of task and model: {glue:text}`grad-places`, of which {glue:text}`grad-measured` memorised and
-# {glue:text}`grad-counted` also learnt the task. {glue:text}`grad-note`:
+# Combinations of task and model: {glue:text}`grad-end-places`, of which {glue:text}`grad-end-measured` memorised and
+# {glue:text}`grad-end-counted` also learnt the task. {glue:text}`grad-end-note`:
 #
-# - *Depth.* The lowest M-CoG is {glue:text}`grad-lowest`, the highest {glue:text}`grad-highest`. It lies below the
-#   middle layer in {glue:text}`grad-below` of them.
-# - *Choices.* The largest distance between two rules' M-CoG for one model is {glue:text}`grad-moved`, in layers.
+# - *Depth.* The lowest M-CoG is {glue:text}`grad-end-lowest`, the highest {glue:text}`grad-end-highest`. It lies below
+#   the middle layer in {glue:text}`grad-end-below` of them.
+# - *Choices.* The largest distance between two rules' M-CoG for one model is {glue:text}`grad-end-moved`, in layers.
 #
-# **What they rest on: {glue:text}`grad-origin`**
+# **What they rest on: {glue:text}`grad-end-origin`**
 #
 # ### What would change our mind
 #

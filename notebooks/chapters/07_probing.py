@@ -29,7 +29,8 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 probing, released = read_told(study, "probing"), real.open_told("probing")
-facts.glue_all("probe", facts.study_facts(study) | facts_techniques.probing_facts(probing), probing)
+facts.glue_all("probe", facts_techniques.probing_facts(probing), probing)
+real.glue_conclusions("probe-end", facts_techniques.probing_facts, probing, released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -125,18 +126,19 @@ real.show_numbers(released, probing_table)
 # %% [markdown]
 # ## Take-away
 #
-# Combinations of task and model: {glue:text}`probe-places`, of which {glue:text}`probe-measured` memorised and
-# {glue:text}`probe-counted` also learnt the task. {glue:text}`probe-note`:
+# Combinations of task and model: {glue:text}`probe-end-places`, of which {glue:text}`probe-end-measured` memorised and
+# {glue:text}`probe-end-counted` also learnt the task. {glue:text}`probe-end-note`:
 #
-# - *Depth.* The lowest M-CoG is {glue:text}`probe-lowest`, the highest {glue:text}`probe-highest`. It lies below the
-#   middle layer in {glue:text}`probe-below`; in {glue:text}`probe-undefined` no layer has any weight and there is none.
-# - *The order of averaging.* Taking maxima by seed adds at most {glue:text}`probe-added` to the sum of weights, and
-#   moves the M-CoG by at most {glue:text}`probe-shift` layers.
-# - *Which comes first.* Of {glue:text}`probe-event-known` with both events, the given label is known before classes
-#   begin in {glue:text}`probe-event-first`, at the same layer in {glue:text}`probe-event-same`, and later in
-#   {glue:text}`probe-event-last`.
+# - *Depth.* The lowest M-CoG is {glue:text}`probe-end-lowest`, the highest {glue:text}`probe-end-highest`. It lies
+#   below the middle layer in {glue:text}`probe-end-below`; in {glue:text}`probe-end-undefined` no layer has any weight
+#   and there is none.
+# - *The order of averaging.* Taking maxima by seed adds at most {glue:text}`probe-end-added` to the sum of weights, and
+#   moves the M-CoG by at most {glue:text}`probe-end-shift` layers.
+# - *Which comes first.* Of {glue:text}`probe-end-event-known` with both events, the given label is known before classes
+#   begin in {glue:text}`probe-end-event-first`, at the same layer in {glue:text}`probe-end-event-same`, and later in
+#   {glue:text}`probe-end-event-last`.
 #
-# **What they rest on: {glue:text}`probe-origin`**
+# **What they rest on: {glue:text}`probe-end-origin`**
 #
 # ### What would change our mind
 #

@@ -27,7 +27,8 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 beside, released = read_beside(study), real.open_beside()
-facts.glue_all("beside", facts.study_facts(study) | facts_techniques.beside_facts(beside), beside)
+facts.glue_all("beside", facts_techniques.beside_facts(beside), beside)
+real.glue_conclusions("beside-end", facts_techniques.beside_facts, beside, released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -121,17 +122,18 @@ real.show_tables(released, tabulate_beside.range_table, tabulate_beside.techniqu
 #
 # ## Take-away
 #
-# Techniques in this copy: {glue:text}`beside-techniques`. Combinations of task and model: {glue:text}`beside-places`,
-# of which {glue:text}`beside-measured` memorised and {glue:text}`beside-counted` also learnt the task.
-# {glue:text}`beside-note`:
+# Techniques: {glue:text}`beside-end-techniques`. Combinations of task and model: {glue:text}`beside-end-places`,
+# of which {glue:text}`beside-end-measured` memorised and {glue:text}`beside-end-counted` also learnt the task.
+# {glue:text}`beside-end-note`:
 #
-# - *Agreement.* {glue:text}`beside-pairs` pairs of techniques can be correlated by {glue:text}`beside-compared`, over
-#   at most {glue:text}`beside-points` points of {glue:text}`beside-tasks-compared` tasks. The correlations, where 1 is
-#   agreement and 0 none, go from {glue:text}`beside-weakest` to {glue:text}`beside-strongest`.
-# - *Distance.* The depths that techniques give one model are at most {glue:text}`beside-apart` apart, where 1 would be
-#   the first layer for one and the last for another.
+# - *Agreement.* {glue:text}`beside-end-pairs` pairs of techniques can be correlated by
+#   {glue:text}`beside-end-compared`, over at most {glue:text}`beside-end-points` points of
+#   {glue:text}`beside-end-tasks-compared` tasks. The correlations, where 1 is agreement and 0 none, go from
+#   {glue:text}`beside-end-weakest` to {glue:text}`beside-end-strongest`.
+# - *Distance.* The depths that techniques give one model are at most {glue:text}`beside-end-apart` apart, where 1 would
+#   be the first layer for one and the last for another.
 #
-# **What they rest on: {glue:text}`beside-origin`**
+# **What they rest on: {glue:text}`beside-end-origin`**
 #
 # ### What would change our mind
 #

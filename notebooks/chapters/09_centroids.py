@@ -27,7 +27,8 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 centroids, released = read_told(study, "centroids"), real.open_told("centroids")
-facts.glue_all("centroid", facts.study_facts(study) | facts_techniques.centroid_facts(centroids), centroids)
+facts.glue_all("centroid", facts_techniques.centroid_facts(centroids), centroids)
+real.glue_conclusions("centroid-end", facts_techniques.centroid_facts, centroids, released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -118,20 +119,20 @@ real.show_numbers(released, tabulate_techniques.centroid_table)
 # %% [markdown]
 # ## Take-away
 #
-# Combinations of task and model: {glue:text}`centroid-places`, of which {glue:text}`centroid-measured` memorised and
-# {glue:text}`centroid-counted` also learnt the task. {glue:text}`centroid-note`:
+# Combinations of task and model: {glue:text}`centroid-end-places`, of which {glue:text}`centroid-end-measured`
+# memorised and {glue:text}`centroid-end-counted` also learnt the task. {glue:text}`centroid-end-note`:
 #
-# - *From where to where.* Noisy examples are on average at {glue:text}`centroid-start` after layer 1 and at
-#   {glue:text}`centroid-end` after the last. Whether the way is sudden or gradual says the column *largest step*.
-# - *Which comes first.* Of {glue:text}`centroid-event-known` with both events, noisy examples cross before classes are
-#   apart in {glue:text}`centroid-event-first`, at the same layer in {glue:text}`centroid-event-same`, and after it in
-#   {glue:text}`centroid-event-last`. Crossings lie at layers {glue:text}`centroid-event-span` (0: before layer 1),
-#   initiations at {glue:text}`centroid-class-span`.
-# - *Half a model.* With the lower half from the normal model, noisy examples end at {glue:text}`centroid-lower`, nearer
-#   to their original class in {glue:text}`centroid-lower-original` of {glue:text}`centroid-halved`; with the upper half
-#   at {glue:text}`centroid-upper`, nearer to it in {glue:text}`centroid-upper-original`.
+# - *From where to where.* Noisy examples are on average at {glue:text}`centroid-end-start` after layer 1 and at
+#   {glue:text}`centroid-end-end` after the last. Whether the way is sudden or gradual says the column *largest step*.
+# - *Which comes first.* Of {glue:text}`centroid-end-event-known` with both events, noisy examples cross before classes
+#   are apart in {glue:text}`centroid-end-event-first`, at the same layer in {glue:text}`centroid-end-event-same`, and
+#   after it in {glue:text}`centroid-end-event-last`. Crossings lie at layers {glue:text}`centroid-end-event-span` (0:
+#   before layer 1), initiations at {glue:text}`centroid-end-class-span`.
+# - *Half a model.* With the lower half from the normal model, noisy examples end at {glue:text}`centroid-end-lower`,
+#   nearer to their original class in {glue:text}`centroid-end-lower-original` of {glue:text}`centroid-end-halved`; with
+#   the upper half at {glue:text}`centroid-end-upper`, nearer to it in {glue:text}`centroid-end-upper-original`.
 #
-# **What they rest on: {glue:text}`centroid-origin`**
+# **What they rest on: {glue:text}`centroid-end-origin`**
 #
 # ### What would change our mind
 #

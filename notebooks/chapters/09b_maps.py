@@ -28,7 +28,8 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 mapped, released = read_maps(study), real.open_maps()
-facts.glue_all("maps", facts.study_facts(study) | tabulate_maps.map_facts(mapped), mapped)
+facts.glue_all("maps", tabulate_maps.map_facts(mapped), mapped)
+real.glue_conclusions("maps-end", tabulate_maps.map_facts, mapped, released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]
@@ -146,19 +147,21 @@ tabulate.show_table(*claims_tables(about("maps"), mapped, released))
 # %% [markdown]
 # ## Take-away
 #
-# Over the {glue:text}`maps-places` combinations of task and model in this copy:
+# Over {glue:text}`maps-end-places` combinations of task and model:
 #
-# - *Noisy examples* have their given label with probability {glue:text}`maps-noisy-memorisation` by models that saw it,
-#   and {glue:text}`maps-noisy-generalisation` by those that did not. From {glue:text}`maps-share-lowest` to
-#   {glue:text}`maps-share-highest` of them have a counterfactual memorisation of {glue:text}`maps-remembered` or more.
-# - *Clean examples*: {glue:text}`maps-clean-memorisation` and {glue:text}`maps-clean-generalisation`. Their
-#   counterfactual memorisation, {glue:text}`maps-clean-counterfactual`, is what was learnt by heart though it is right.
-# - *Generalisation scores* go from {glue:text}`maps-score-lowest` to {glue:text}`maps-score-highest`.
+# - *Noisy examples* have their given label with probability {glue:text}`maps-end-noisy-memorisation` by models that saw
+#   it, and {glue:text}`maps-end-noisy-generalisation` by those that did not. From {glue:text}`maps-end-share-lowest` to
+#   {glue:text}`maps-end-share-highest` of them have a counterfactual memorisation of {glue:text}`maps-end-remembered`
+#   or more.
+# - *Clean examples*: {glue:text}`maps-end-clean-memorisation` and {glue:text}`maps-end-clean-generalisation`. Their
+#   counterfactual memorisation, {glue:text}`maps-end-clean-counterfactual`, is what was learnt by heart though it is
+#   right.
+# - *Generalisation scores* go from {glue:text}`maps-end-score-lowest` to {glue:text}`maps-end-score-highest`.
 # - *Depth.* Spearman's correlation of the generalisation score with {term}`depth` by swapping:
-#   {glue:text}`maps-rho-mcog`; with crossing: {glue:text}`maps-rho-crossing`. The study's finding is of twelve tasks,
-#   this is of {glue:text}`maps-tasks-compared`.
+#   {glue:text}`maps-end-rho-mcog`; with crossing: {glue:text}`maps-end-rho-crossing`. The study's finding is of twelve
+#   tasks, this is of {glue:text}`maps-end-tasks-compared`.
 #
-# **What they rest on: {glue:text}`maps-origin`**
+# **What they rest on: {glue:text}`maps-end-origin`**
 #
 # ### What would change our mind
 #

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -54,13 +55,38 @@ def released() -> Swapping:
     return Swapping(study, status, pd.DataFrame(), places)
 
 
+def test_a_whole_grid_is_told_in_one_line() -> None:
+    grid = [CellId(t, m, s) for t in ("trec", "rte") for m in ("nano-bert", "nano-opt") for s in (1, 2)]
+    assert real._by_place(grid) == "trec and rte with BERT (nano) and OPT (nano) (seeds 1 and 2)"
+    assert real._by_place(grid[:-1]) == (
+        "trec with BERT (nano) and OPT (nano) (seeds 1 and 2); "
+        "rte with BERT (nano) (seeds 1 and 2); rte with OPT (nano) (seed 1)"
+    )
+
+
+def test_a_take_away_rests_on_real_tasks_where_there_are_some(
+    released: Swapping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = dataclasses.replace(released.study.release, profile=load_profile("mini"))  # type: ignore[union-attr]
+    generated = dataclasses.replace(released, study=ReleasedStudy(made, "results/mini"))
+    for found, other, said in (
+        (generated, released, released),
+        (generated, None, generated),
+        (released, generated, released),
+    ):
+        glued: list[Any] = []
+        monkeypatch.setattr(real, "glue_all", lambda *told, glued=glued: glued.extend(told))
+        real.glue_conclusions("end", lambda of: {"cells": str(id(of))}, found, other)
+        assert glued == ["end", {"origin": said.study.origin, "cells": str(id(said))}, said]
+
+
 def test_facts_say_what_is_in_it_and_what_is_not(released: Swapping) -> None:
     assert real.run_facts(released)["real"].endswith(
-        "in it. Not finished: rte, MiniLM (6 layers) (seed 1), without probing."
+        "in it. Not finished: rte with MiniLM (6 layers) (seed 1), without probing."
     )
     told = real.about(released).set_index("the released run")[""]
-    assert told["cells"].startswith("trec, MiniLM (6 layers) (seeds 1 and 2); sst2, e5-small")
-    assert told["not finished when it was released"] == "rte, MiniLM (6 layers) (seed 1), without probing"
+    assert told["cells"].startswith("trec with MiniLM (6 layers) (seeds 1 and 2); sst2 with e5-small")
+    assert told["not finished when it was released"] == "rte with MiniLM (6 layers) (seed 1), without probing"
     assert told["left out, labels not memorised"] == "1"
     assert told["shown but not counted, task not learnt"] == "0"
     assert told["training rows"] == "at most 500"

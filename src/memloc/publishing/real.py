@@ -11,8 +11,8 @@ import pandas as pd
 from memloc.analysis.study import published
 from memloc.config import TrainConfig
 from memloc.pipeline import CellId
-from memloc.publishing.facts import where
-from memloc.publishing.figures import Drawn, listed
+from memloc.publishing.facts import glue_all
+from memloc.publishing.figures import Drawn, listed, model_title
 from memloc.publishing.reading import (
     CELL,
     AnyStudy,
@@ -104,6 +104,20 @@ def open_control() -> Known | None:
     """The control runs of a released run; None if this copy has none."""
     study = next(_opened(CONTROLS), None)
     return read_control(study) if study else None
+
+
+def glue_conclusions(prefix: str, tell: Callable[[S], dict[str, str]], found: S, released: S | None) -> None:
+    """Glue what a take-away says, and what it rests on.
+
+    That is the run of this page where its tasks are real; where they are generated, the released run on real data, if
+    there is one.
+
+    Args:
+        prefix: of the names; they are what ``tell`` names, and ``origin``.
+        found: what the page shows first.
+    """
+    said = released if released is not None and found.study.generated else found
+    glue_all(prefix, {"origin": said.study.origin} | tell(said), said)
 
 
 def show_figure(data: T | None, draw: Callable[[T], Drawn], name: str, caption: str) -> None:
@@ -202,12 +216,19 @@ def _words(values: list[Any]) -> str:
 
 
 def _by_place(cells: list[CellId]) -> str:
-    """Cells in words, the seeds of a task and model together."""
-    seeds: dict[tuple[str, str], list[int]] = {}
+    """Cells in words: tasks that have the same models with the same seeds stand together."""
+    seeds: dict[tuple[str, str], tuple[int, ...]] = {}
     for cell in cells:
-        seeds.setdefault((cell.task, cell.model), []).append(cell.seed)
-    told = [
-        f"{where(place)} ({'seed' if len(own) == 1 else 'seeds'} {listed([str(seed) for seed in own])})"
-        for place, own in seeds.items()
-    ]
+        place = cell.task, cell.model
+        seeds[place] = (*seeds.get(place, ()), cell.seed)
+    models: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for (task, model), own in seeds.items():
+        models.setdefault((task, own), []).append(model_title(model))
+    tasks: dict[tuple[tuple[str, ...], tuple[int, ...]], list[str]] = {}
+    for (task, own), names in models.items():
+        tasks.setdefault((tuple(names), own), []).append(task)
+    told = []
+    for (alike, own), together in tasks.items():
+        numbers = f"{'seed' if len(own) == 1 else 'seeds'} {listed([str(seed) for seed in own])}"
+        told.append(f"{listed(together)} with {listed(alike)} ({numbers})")
     return "; ".join(told)
