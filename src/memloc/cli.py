@@ -109,6 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     without = execute.add_mutually_exclusive_group()
     without.add_argument("--finished", action="store_true", help="leave out cells that are not in the store")
     without.add_argument("--released", action="store_true", help="read released tables: no torch, nothing is computed")
+    without.add_argument("--recompute", action="store_true", help="compute released runs afresh; may take many hours")
     execute.add_argument("--force", action="store_true", help="execute also what did not change")
     execute.add_argument("--solutions", default="fold", metavar="WAY", help="of exercises: fold, show or withhold")
     execute.set_defaults(run=_book_execute)
@@ -258,7 +259,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _book_execute(arguments: argparse.Namespace) -> int:
     from memloc.publishing.runner import execute_chapters
-    from memloc.publishing.studies import FINISHED, RELEASED
+    from memloc.publishing.studies import FINISHED, RECOMPUTED, RELEASED
 
     if arguments.data:
         os.environ["MEMLOC_DATA"] = str(arguments.data.resolve())  # chapters run in processes of their own
@@ -266,6 +267,8 @@ def _book_execute(arguments: argparse.Namespace) -> int:
         os.environ[FINISHED] = "1"
     if arguments.released:
         os.environ[RELEASED] = "1"
+    if arguments.recompute:
+        os.environ[RECOMPUTED] = "1"
     runs = execute_chapters(
         arguments.profile,
         workers=arguments.workers,

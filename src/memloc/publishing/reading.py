@@ -6,6 +6,7 @@ What a study is says ``studies.py``; what follows does not care which kind it ge
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -23,6 +24,7 @@ from memloc.pipeline import CellId, Experiment
 from memloc.profiles import Profile, load_profile
 from memloc.profiles.loading import GENERATED
 from memloc.publishing import project_root
+from memloc.publishing.recomputing import made_afresh
 from memloc.publishing.studies import (
     RENEW,
     AnyStudy,
@@ -32,6 +34,7 @@ from memloc.publishing.studies import (
     names_of,
     numbers_of,
     reads_released,
+    recomputes,
 )
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.released import read_release
@@ -49,11 +52,18 @@ def rules() -> Claims:
 def open_release(name: str = "small") -> ReleasedStudy | None:
     """The released run of that name in ``results/`` of the book's folder; None if there is none.
 
+    Where released runs are to be computed afresh it is this run made anew (``recomputing``).
+
     Raises:
         MemlocError: if it is there but altered, incomplete, or of another version.
     """
-    folder = project_root() / "results" / name
-    return ReleasedStudy(read_release(folder), f"results/{name}") if folder.exists() else None
+    root = project_root()
+    folder = root / "results" / name
+    if not folder.exists():
+        return None
+    if recomputes():
+        folder = made_afresh(folder)
+    return ReleasedStudy(read_release(folder), os.path.relpath(folder, root))
 
 
 def open_study(

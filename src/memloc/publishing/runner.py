@@ -19,7 +19,7 @@ from memloc.publishing import atlas, chapters, project_root, status
 from memloc.publishing.execution import Job, Outcome, cells_done, execute, limit_threads
 from memloc.publishing.exercises import check_way
 from memloc.publishing.parameters import command, read_assignments
-from memloc.publishing.studies import check_choice, leaves_out, reads_released
+from memloc.publishing.studies import check_choice, leaves_out, reads_released, recomputes
 
 THREADS = 1  # a chapter, as `memloc run`: the last bits of what it trains itself depend on their number
 HEARTBEAT = 20.0  # seconds between two reports on chapters at work
@@ -98,7 +98,7 @@ def execute_chapters(
     package = chapters.package_digest(root / "results", root / "notebooks" / "assignments")
     left_out = unfinished(profile) if leaves_out() or reads_released() else []
     package += "".join(f"\0{cell}" for cell in left_out)  # once they are finished, pages are made again
-    package += "\0released" * reads_released()
+    package += "\0released" * reads_released() + "\0recomputed" * recomputes()
     keys = {chapter.name: chapters.chapter_key(chapter, given, package, solutions) for chapter in found}
     runs: dict[str, ChapterRun] = {}
     todo: list[Job] = []

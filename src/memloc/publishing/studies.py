@@ -24,6 +24,7 @@ from memloc.sealed import MANIFEST
 
 RELEASED = "MEMLOC_RELEASED"  # set: chapters show released tables, and train and measure nothing
 FINISHED = "MEMLOC_FINISHED"  # set: chapters leave out cells that are not finished
+RECOMPUTED = "MEMLOC_RECOMPUTED"  # set: chapters compute released runs afresh, from data and models
 CHOICES = ("source", "tasks", "models", "seeds")  # parameters of a chapter that narrow its profile
 RENEW = "memloc book release"  # makes anew what they show of the default profile
 
@@ -31,6 +32,11 @@ RENEW = "memloc book release"  # makes anew what they show of the default profil
 def reads_released() -> bool:
     """Whether released tables are to be shown in place of what an experiment computes."""
     return bool(os.environ.get(RELEASED))
+
+
+def recomputes() -> bool:
+    """Whether released runs are to be computed afresh in place of being read."""
+    return bool(os.environ.get(RECOMPUTED))
 
 
 def leaves_out() -> bool:
