@@ -43,7 +43,8 @@ Markdown(tabulate_ledger.sources_sentence(ledger))
 tabulate.show_table(tabulate_ledger.ledger_table(ledger))
 
 # %% [markdown]
-# The number after a verdict is that of the part that decided, with its interval.
+# The number after a verdict is that of the part that decided, with its interval. Runs that are not named have no number
+# and cannot tell.
 #
 # Every rule had its first version before the first results on real data, {glue:text}`ledger-first-run`. The file of
 # rules was last changed in {glue:text}`ledger-rule`. A rule that was changed stands here in both versions, with both
@@ -91,8 +92,8 @@ tabulate.show_table(tabulate_ledger.rule_table(ledger))
 # - A verdict is worth what its rule was worth before the result was known. The commits above say which came first.
 # - Agreement of a number with the study's is not yet a finding that holds, and a dash is not a failure.
 #
-# **What would change our mind.** A run with the tasks and models that a rule asks for, released in `results/`: its
-# column appears here by itself.
+# **What would change our mind.** A run with the tasks and models that a rule asks for, released in `results/`: it
+# appears here by itself.
 #
 # ## Exercises
 #

@@ -35,7 +35,7 @@ def test_every_finding_has_a_row_and_every_part_one(ledger: tabulate_ledger.Ledg
     table, parts = tabulate_ledger.ledger_table(ledger), tabulate_ledger.part_table(ledger)
     assert [text.split(" ")[0] for text in table["claim"]] == [claim.id for claim in known]
     assert all(text.startswith(name) for text, name in zip(table["claim"], names, strict=True))
-    assert list(table.columns) == ["claim", STUDY, "ours, run small"]
+    assert list(table.columns) == ["claim", STUDY, "ours, by run"]
     assert len(parts) == sum(len(claim.parts) for claim in known)
     assert set(tabulate_ledger.reason_table(ledger)["claim"]) == set(names)
     assert len(tabulate_ledger.rule_table(ledger)) == len(known)
@@ -43,8 +43,10 @@ def test_every_finding_has_a_row_and_every_part_one(ledger: tabulate_ledger.Ledg
 
 def test_four_tasks_have_numbers_and_no_verdict(ledger: tabulate_ledger.Ledger) -> None:
     assert {verdict.verdict for verdict in ledger.verdicts["small"]} == {OPEN}
-    told = tabulate_ledger.part_table(ledger).set_index(["claim", "part"])["ours, run small"]
+    told = tabulate_ledger.part_table(ledger).set_index(["claim", "part"])["ours, by run"]
+    assert told["C06", "mean M-CoG before the middle"].startswith("small: ")
     assert told["C06", "mean M-CoG before the middle"].endswith("(4 tasks)")
+    assert set(tabulate_ledger.ledger_table(ledger)["ours, by run"]) == {OPEN}
     assert told["C07", "lowest of four"] == "–"
     reasons = tabulate_ledger.reason_table(ledger).set_index(["claim", "of"])["reason"]
     assert "4 of at least 5 tasks" in reasons["C04", "small"]
@@ -53,7 +55,7 @@ def test_four_tasks_have_numbers_and_no_verdict(ledger: tabulate_ledger.Ledger) 
 def test_the_studys_numbers_are_judged_where_they_suffice(ledger: tabulate_ledger.Ledger) -> None:
     told = tabulate_ledger.ledger_table(ledger).set_index("claim")[STUDY]
     by_id = {text.split(" ")[0]: value for text, value in told.items()}
-    assert by_id["C07"].startswith("holds: 1.00")
+    assert by_id["C07"].startswith("holds, 1.00")
     assert by_id["C01"] == "not judged: 6 of 6 numbers as asked"
     assert by_id["C13"] == "not judged: no number"
 

@@ -101,15 +101,23 @@ def ledger_table(ledger: Ledger) -> pd.DataFrame:
     table = pd.DataFrame({"claim": [f"{name_of(claim)} {claim.title}" for claim in ledger.claims]})
     pairs = list(zip(ledger.claims, ledger.verdicts[STUDY], strict=True))
     table[STUDY] = [_reached(claim) if np.isnan(of.statistic) else _verdict(of, "") for claim, of in pairs]
-    for run in ledger.runs:
-        table[f"ours, run {run}"] = [_verdict(of, EXPLORATORY * of.exploratory) for of in ledger.verdicts[run]]
-    return table
+    ours = [_ours(ledger, position) for position in range(len(ledger.claims))]
+    return table.assign(**{"ours, by run": ours}) if ledger.runs else table
+
+
+def _ours(ledger: Ledger, position: int) -> str:
+    """The verdicts on a claim of the runs that have a number for it, one after another: a column each would not fit."""
+    found = {run: ledger.verdicts[run][position] for run in ledger.runs}
+    told = [
+        f"{run}: {_verdict(of, EXPLORATORY * of.exploratory)}"
+        for run, of in found.items()
+        if not np.isnan(of.statistic)
+    ]
+    return "; ".join(told) or OPEN
 
 
 def _verdict(verdict: Verdict, mark: str) -> str:
-    if np.isnan(verdict.statistic):
-        return OPEN
-    return f"{verdict.verdict}{mark}: {_number(verdict.statistic, verdict.interval)}"
+    return f"{verdict.verdict}{mark}, {_number(verdict.statistic, verdict.interval)}"
 
 
 def _reached(claim: Claim) -> str:
@@ -133,20 +141,20 @@ def part_table(ledger: Ledger) -> pd.DataFrame:
 
 def _part(ledger: Ledger, claim: Claim, part: Part) -> dict[str, str]:
     number, how = known_of_study(claim, part)
+    found = {run: described(claim, part, ledger.rows[run]) for run in ledger.runs}
+    told = [f"{run}: {_measured(of, claim)}" for run, of in found.items() if not np.isnan(of.statistic)]
     return {
         "claim": name_of(claim),
         "part": part.name,
         "number": NUMBERS[part.statistic],
         "rule asks": f"{'≤' if part.direction == 'below' else '≥'} {part.threshold:g}",
         "the study": number,
-        **{f"ours, run {run}": _measured(described(claim, part, ledger.rows[run]), claim) for run in ledger.runs},
+        "ours, by run": "; ".join(told) or DASH,
         "how the study's is known": how,
     }
 
 
 def _measured(found: PartResult, claim: Claim) -> str:
-    if np.isnan(found.statistic):
-        return DASH
     return f"{_number(found.statistic, found.interval)} ({units(found, claim.unit)})"
 
 
