@@ -27,7 +27,8 @@ from memloc.publishing.reading import CELL, Place, ReleasedStudy, open_release, 
 from memloc.publishing.reading_techniques import WEIGHING, Told, read_told
 from memloc.sealed import MANIFEST, kind_of, read_manifest
 
-FIRST = ("small", "techniques", "maps", "control")  # runs that are known, in this order; others follow by name
+# runs that are known, in this order; others follow by name
+FIRST = ("nano", "nano-retraining", "nano-maps", "nano-control", "small", "techniques", "maps", "control")
 
 
 @dataclass(frozen=True)
