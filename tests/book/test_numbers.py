@@ -8,7 +8,7 @@ from pathlib import Path
 import html_check
 import nbformat
 
-from memloc.publishing import runner
+from memloc.publishing import numbers, runner
 
 PLANTED = """\
 # %% [markdown]
@@ -60,7 +60,7 @@ def test_words_need_no_source_and_are_no_links(sources: Callable[..., Path]) -> 
 
 def test_checker_finds_numbers_without_a_trace(tmp_path: Path) -> None:
     entry = '<ul><li><p><span id="number-a"></span></p></li></ul>'
-    numbers = {
+    pages = {
         "bare": '<p>It is <span class="pasted-text">0.5</span></p>',
         "nowhere": '<p><a class="memloc-number" href="#gone"><span class="pasted-text">0.5</span></a></p>',
         "sourceless": f'<a class="memloc-number" href="#number-a"><span class="pasted-text">.5</span></a>{entry}',
@@ -68,7 +68,21 @@ def test_checker_finds_numbers_without_a_trace(tmp_path: Path) -> None:
         "good": f'<a class="memloc-number" href="#number-a"><span class="pasted-text">.5</span></a><p><strong>Released '
         f'run.</strong> <a class="reference download" href="bare.html">rows</a></p>{entry}',
     }
-    for name, text in numbers.items():
+    for name, text in pages.items():
         (tmp_path / f"{name}.html").write_text(f"<html><body><article>{text}</article></body></html>")
     found = [line.partition(".html")[0] for line in html_check.untraced(tmp_path)]
     assert found == ["bare", "nowhere", "sourceless"]
+
+
+def test_numbers_of_one_source_stand_together() -> None:
+    run, other = ({"words": words, "files": [], "rows": {}} for words in ("This copy's run", "Released run"))
+    told = [("grad", "1", run), ("real", "2", other), ("grad-end", "3", run)]
+    cell = nbformat.v4.new_code_cell()
+    for prefix, value, source in told:
+        glued = {"scrapbook": {"name": f"{prefix}-a"}}
+        cell.outputs.append(nbformat.v4.new_output("display_data", {"text/plain": f"'{value}'"}, metadata=glued))
+        traced = {numbers.TRACED: {"prefix": prefix, "names": ["a"], "sources": [source]}}
+        cell.outputs.append(nbformat.v4.new_output("display_data", {}, metadata=traced))
+    groups = numbers.take_groups(nbformat.v4.new_notebook(cells=[cell]))
+    assert [group.values for group in groups] == [{"grad-a": "1", "grad-end-a": "3"}, {"real-a": "2"}]
+    assert [group.sources[0].words for group in groups] == ["This copy's run", "Released run"]

@@ -67,7 +67,7 @@ class Group:
 
 
 def take_groups(notebook: NotebookNode) -> list[Group]:
-    """What the outputs say of numbers; a page's notebook holds it no longer.
+    """What the outputs say of numbers, those of one source together; a page's notebook holds it no longer.
 
     Raises:
         MemlocError: if a number was glued without it.
@@ -80,11 +80,15 @@ def take_groups(notebook: NotebookNode) -> list[Group]:
                 values[name] = next((str(v) for k, v in output.data.items() if k.endswith("text/plain")), "")
         told += [o.metadata[TRACED] for o in cell.outputs if TRACED in o.get("metadata", {})]
         cell["outputs"] = [o for o in cell.outputs if TRACED not in o.get("metadata", {})]
-    groups = []
+    groups: list[Group] = []
     for one in told:
         names = [f"{one['prefix']}-{name}" for name in one["names"]]
         sources = [Source(s["words"], tuple(s["files"]), dict(s["rows"])) for s in one["sources"]]
-        groups.append(Group({name: values[name].strip("'\"") for name in names if name in values}, sources))
+        found = {name: values[name].strip("'\"") for name in names if name in values}
+        if (same := next((group for group in groups if group.sources == sources), None)) is not None:
+            same.values.update(found)
+        else:
+            groups.append(Group(found, sources))
     known = {name for group in groups for name in group.values}
     for name, value in values.items():
         check(name, value, name in known)
