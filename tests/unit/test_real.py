@@ -77,7 +77,8 @@ def test_a_take_away_rests_on_real_tasks_where_there_are_some(
         glued: list[Any] = []
         monkeypatch.setattr(real, "glue_all", lambda *told, glued=glued: glued.extend(told))
         real.glue_conclusions("end", lambda of: {"cells": str(id(of))}, found, other)
-        assert glued == ["end", {"origin": said.study.origin, "cells": str(id(said))}, said]
+        origin = f"The released run {said.study.profile.name}. {said.study.origin}"
+        assert glued == ["end", {"origin": origin, "cells": str(id(said))}, said]
 
 
 def test_facts_say_what_is_in_it_and_what_is_not(released: Swapping) -> None:

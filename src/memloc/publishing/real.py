@@ -117,7 +117,9 @@ def glue_conclusions(prefix: str, tell: Callable[[S], dict[str, str]], found: S,
         found: what the page shows first.
     """
     said = released if released is not None and found.study.generated else found
-    glue_all(prefix, {"origin": said.study.origin} | tell(said), said)
+    whose = "The released" if isinstance(said.study, ReleasedStudy) else "This copy's"
+    origin = f"{whose} run {said.study.profile.name}. {said.study.origin}"
+    glue_all(prefix, {"origin": origin} | tell(said), said)
 
 
 def show_figure(data: T | None, draw: Callable[[T], Drawn], name: str, caption: str) -> None:
