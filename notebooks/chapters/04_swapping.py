@@ -26,8 +26,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 swapping, released = read_swapping(study), real.open_swapping()
-facts.glue_all("swap", facts.swapping_facts(swapping), swapping)
-real.glue_conclusions("swap-end", facts.swapping_facts, swapping, released)
+real.glue_findings("swap", facts.swapping_facts, swapping, released)
 facts.glue_all("swap", tabulate_claims.commits(), sources.CLAIMS)
 Markdown(f"This copy: {study.origin} {study.mark}")
 

@@ -27,8 +27,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 retraining, released = read_swapping(study, "retraining"), real.open_retraining()
-facts.glue_all("retrain", facts.swapping_facts(retraining), retraining)
-real.glue_conclusions("retrain-end", facts.swapping_facts, retraining, released)
+real.glue_findings("retrain", facts.swapping_facts, retraining, released)
 facts.glue_all("retrain", real.run_facts(released, "layer retraining"), released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 

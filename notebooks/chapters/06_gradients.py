@@ -27,8 +27,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 gradients, released = read_told(study, "gradients"), real.open_told("gradients")
-facts.glue_all("grad", facts_techniques.gradient_facts(gradients), gradients)
-real.glue_conclusions("grad-end", facts_techniques.gradient_facts, gradients, released)
+real.glue_findings("grad", facts_techniques.gradient_facts, gradients, released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]

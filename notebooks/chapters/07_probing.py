@@ -29,8 +29,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 probing, released = read_told(study, "probing"), real.open_told("probing")
-facts.glue_all("probe", facts_techniques.probing_facts(probing), probing)
-real.glue_conclusions("probe-end", facts_techniques.probing_facts, probing, released)
+real.glue_findings("probe", facts_techniques.probing_facts, probing, released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]

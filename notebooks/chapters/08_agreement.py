@@ -27,8 +27,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 beside, released = read_beside(study), real.open_beside()
-facts.glue_all("beside", facts_techniques.beside_facts(beside), beside)
-real.glue_conclusions("beside-end", facts_techniques.beside_facts, beside, released)
+real.glue_findings("beside", facts_techniques.beside_facts, beside, released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]

@@ -27,8 +27,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 centroids, released = read_told(study, "centroids"), real.open_told("centroids")
-facts.glue_all("centroid", facts_techniques.centroid_facts(centroids), centroids)
-real.glue_conclusions("centroid-end", facts_techniques.centroid_facts, centroids, released)
+real.glue_findings("centroid", facts_techniques.centroid_facts, centroids, released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]

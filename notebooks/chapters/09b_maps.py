@@ -28,8 +28,7 @@ from memloc.publishing.style import show, use_style
 use_style()
 study = open_study(profile, source, tasks, models, seeds, device)
 mapped, released = read_maps(study), real.open_maps()
-facts.glue_all("maps", tabulate_maps.map_facts(mapped), mapped)
-real.glue_conclusions("maps-end", tabulate_maps.map_facts, mapped, released)
+real.glue_findings("maps", tabulate_maps.map_facts, mapped, released)
 Markdown(f"This copy: {study.origin} {study.mark}")
 
 # %% [markdown]

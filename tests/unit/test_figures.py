@@ -93,7 +93,7 @@ def test_heatmaps_show_every_place_or_say_why_not(study: Study) -> None:
     assert images[0][0].tolist() == [1.0] + [0.0] * (LAYERS - 1), "window length 1 is the first row, layer 1 first"
     assert panels(drawn.figure)[0].images[0].origin == "lower"
     assert "not\nmemorised" in [text.get_text() for text in panels(drawn.figure)[1].texts]
-    assert "1 panels are empty" in drawn.alt
+    assert "not memorised: 1 of the panels" in drawn.alt
     assert "1.00 to 1.00" in drawn.alt
 
 

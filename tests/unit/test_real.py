@@ -76,9 +76,10 @@ def test_a_take_away_rests_on_real_tasks_where_there_are_some(
     ):
         glued: list[Any] = []
         monkeypatch.setattr(real, "glue_all", lambda *told, glued=glued: glued.extend(told))
-        real.glue_conclusions("end", lambda of: {"cells": str(id(of))}, found, other)
+        real.glue_findings("swap", lambda of: {"cells": str(id(of))}, found, other)
         origin = f"The released run {said.study.profile.name}. {said.study.origin}"
-        assert glued == ["end", {"origin": origin, "cells": str(id(said))}, said]
+        assert glued[:3] == ["swap", {"cells": str(id(found))}, found]
+        assert glued[3:] == ["swap-end", {"origin": origin, "cells": str(id(said))}, said]
 
 
 def test_facts_say_what_is_in_it_and_what_is_not(released: Swapping) -> None:

@@ -106,20 +106,21 @@ def open_control() -> Known | None:
     return read_control(study) if study else None
 
 
-def glue_conclusions(prefix: str, tell: Callable[[S], dict[str, str]], found: S, released: S | None) -> None:
-    """Glue what a take-away says, and what it rests on.
+def glue_findings(prefix: str, tell: Callable[[S], dict[str, str]], found: S, released: S | None) -> None:
+    """Glue what is found on a page (``prefix-name``), and what its take-away says and rests on (``prefix-end-name``).
 
-    That is the run of this page where its tasks are real; where they are generated, the released run on real data, if
-    there is one.
+    A take-away rests on the run of this page where its tasks are real; where they are generated, on the released run on
+    real data, if there is one.
 
     Args:
-        prefix: of the names; they are what ``tell`` names, and ``origin``.
+        tell: names and facts; the take-away has ``origin`` beside them.
         found: what the page shows first.
     """
+    glue_all(prefix, tell(found), found)
     said = released if released is not None and found.study.generated else found
     whose = "The released" if isinstance(said.study, ReleasedStudy) else "This copy's"
     origin = f"{whose} run {said.study.profile.name}. {said.study.origin}"
-    glue_all(prefix, {"origin": origin} | tell(said), said)
+    glue_all(f"{prefix}-end", {"origin": origin} | tell(said), said)
 
 
 def show_figure(data: T | None, draw: Callable[[T], Drawn], name: str, caption: str) -> None:
