@@ -80,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     results = with_profile(commands.add_parser("results", help="what the store holds of a profile's results"))
     told = "write the numbers of all finished cells there; of PROFILE@*, each in a folder below it"
     results.add_argument("--release", type=Path, metavar="FOLDER", help=told)
+    results.add_argument("--keep", action="store_true", help="with --release: keep its cells that the store lacks")
     results.add_argument("--verify", type=Path, metavar="FOLDER", help="check a released run instead; needs no store")
     results.add_argument("--migrate", type=Path, metavar="FOLDER", help="write an older release anew in this format")
     results.set_defaults(run=_results)
@@ -222,9 +223,9 @@ def _results(arguments: argparse.Namespace) -> None:
     if arguments.release:
         from memloc.releasing import release, release_each
 
-        several = len(asked) > 1
-        for folder in release_each(asked, arguments.release) if several else [release(asked[0], arguments.release)]:
-            _verify(folder)
+        folder, keep = arguments.release, arguments.keep
+        for one in release_each(asked, folder, keep) if len(asked) > 1 else [release(asked[0], folder, keep)]:
+            _verify(one)
 
 
 def _verify(folder: Path) -> None:

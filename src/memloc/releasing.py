@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ import pyarrow as pa
 from memloc import __version__, tables
 from memloc.analysis.status import majority_rate
 from memloc.arms import SETTINGS, arm_of
+from memloc.config import config_key
 from memloc.disk import Disk, Lock, explained
 from memloc.errors import MemlocError
 from memloc.manifest import digest, json_bytes
 from memloc.migrating import FORMATS, schema_of
 from memloc.pipeline import CellId, Experiment
 from memloc.profiles.loading import parse_profile, profile_content
-from memloc.released import EXTRA, FILES
+from memloc.released import CELL, EXTRA, FILES, read_release
 from memloc.sealed import MANIFEST, Sealed, read_sealed, seal
 from memloc.store import Artefact
 
@@ -32,22 +34,34 @@ ENDS = ("partial", "old")  # beside a release: while it is written, and the one 
 TOLD = ("started", "seconds", "device", "threads", "versions", "git")  # of a sidecar; not its host and platform
 
 
-def release(experiment: Experiment, folder: Path | str) -> Path:
+def release(experiment: Experiment, folder: Path | str, keep: bool = False) -> Path:
     """Write the numbers of every finished cell of the profile; nothing is computed.
 
     A release that is there is replaced as a whole, or stays as it is if anything fails.
 
+    Args:
+        keep: whether cells that the store does not have are taken from the release that is there, if they were made
+            with the configurations that the profile has now: so a run grows over several stores or machines.
+
     Raises:
-        MemlocError: if no cell is finished, or the folder holds something else than a release.
+        MemlocError: if no cell is finished, the folder holds something else than a release, or cells are to be kept
+            of one that is damaged.
     """
     folder = Path(os.path.abspath(folder))
     refuse_other(folder, (*FILES, *EXTRA))
+    earlier = _earlier(folder) if keep else {}
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in (*FILES, *EXTRA)}
     cells, missing = [], []
     for cell in experiment.cells():
-        parts = _found(experiment, cell)
+        asked = _asked(experiment, cell)
+        parts = {part: experiment.store.find(kind, config) for part, (kind, config) in asked.items()}
         lacking = sorted(_named(part) for part, artefact in parts.items() if artefact is None)
-        if lacking:
+        kept = earlier.get(cell)
+        if lacking and kept and kept.keys == {part: config_key(config) for part, (_, config) in asked.items()}:
+            cells.append(kept.entry)
+            for name, frame in kept.frames.items():
+                frames[name].append(frame)
+        elif lacking:
             missing.append({**cell._asdict(), "lacks": lacking})
         else:
             whole = {part: artefact for part, artefact in parts.items() if artefact is not None}
@@ -70,7 +84,7 @@ def release(experiment: Experiment, folder: Path | str) -> Path:
     return folder
 
 
-def release_each(experiments: Iterable[Experiment], folder: Path) -> list[Path]:
+def release_each(experiments: Iterable[Experiment], folder: Path, keep: bool = False) -> list[Path]:
     """Release several profiles, each to a folder of its name below one; a profile of which no cell is finished is left
     out, for variants are run one after another.
 
@@ -78,7 +92,7 @@ def release_each(experiments: Iterable[Experiment], folder: Path) -> list[Path]:
         The folders that were written.
     """
     done = [one for one in experiments if any(one.has(cell) for cell in one.cells())]
-    return [release(one, folder / one.profile.name) for one in done]
+    return [release(one, folder / one.profile.name, keep) for one in done]
 
 
 def refuse_other(folder: Path, names: Iterable[str]) -> None:
@@ -98,19 +112,43 @@ def _named(part: Part) -> str:
     return name if setting == MAIN else f"{name} in {setting}"
 
 
-def _found(experiment: Experiment, cell: CellId) -> dict[Part, Artefact | None]:
-    """Everything a finished cell has in the store, by setting and name; None for what is not there."""
-    store, profile = experiment.store, experiment.profile
-    settings = experiment.settings(cell)
+def _asked(experiment: Experiment, cell: CellId) -> dict[Part, tuple[str, dict[str, Any]]]:
+    """Everything that a finished cell has in the store, by setting and name: its kind and configuration."""
+    profile, settings = experiment.profile, experiment.settings(cell)
     rows = {(s, n): experiment.technique_config(cell, n, s) for s in settings for n in experiment.techniques(s)}
     arms = {arm_of(setting, arm): None for (setting, _), config in rows.items() for arm in config["arms"]}
     arms |= dict.fromkeys(profile.extra_arms)
     data = {"dataset": cell.task} | ({"auxiliary": experiment.control(cell).auxiliary} if len(settings) > 1 else {})
-    found: dict[Part, Artefact | None] = {
-        (MAIN, name): store.find("dataset", experiment.dataset_config(task)) for name, task in data.items()
+    asked = {(MAIN, name): ("dataset", experiment.dataset_config(task)) for name, task in data.items()}
+    asked |= {(MAIN, arm): ("checkpoint", experiment.checkpoint_config(cell, arm)) for arm in arms}
+    return asked | {part: ("rows", config) for part, config in rows.items()}
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A cell of an earlier release: what its manifest says, and its part of the tables."""
+
+    entry: dict[str, Any]
+    frames: dict[str, pd.DataFrame]
+
+    @property
+    def keys(self) -> dict[Part, str]:
+        data = {(MAIN, name): self.entry[name]["key"] for name in ("dataset", "auxiliary") if name in self.entry}
+        arms = {(MAIN, name): made["key"] for name, made in self.entry["checkpoints"].items()}
+        rows = {MAIN: self.entry["rows"], **self.entry.get("control", {})}
+        return data | arms | {(setting, name): made["key"] for setting, of in rows.items() for name, made in of.items()}
+
+
+def _earlier(folder: Path) -> dict[CellId, _Kept]:
+    """The cells of the release that is there; none if there is none."""
+    if not folder.exists():
+        return {}
+    found = read_release(folder)
+    parts = {name: dict(list(frame.groupby(CELL, sort=False))) for name, frame in found.tables.items()}
+    return {
+        cell: _Kept(entry, {name: of[cell] for name, of in parts.items() if cell in of})
+        for cell, entry in zip(found.cells(), found.manifest["cells"], strict=True)
     }
-    found |= {(MAIN, arm): store.find("checkpoint", experiment.checkpoint_config(cell, arm)) for arm in arms}
-    return found | {part: store.find("rows", config) for part, config in rows.items()}
 
 
 def _entry(cell: CellId, parts: Mapping[Part, Artefact]) -> dict[str, Any]:

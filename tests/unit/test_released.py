@@ -115,6 +115,54 @@ def test_same_store_same_bytes_and_a_release_is_replaced(made: Experiment, folde
     assert sorted(p.name for p in folder.parent.iterdir()) == ["again", "tests"]
 
 
+@pytest.fixture
+def two(made: Experiment, tmp_path: Path) -> tuple[Experiment, Path]:
+    """Both cells finished in a store of their own, and their release."""
+    shutil.copytree(made.store.root, tmp_path / "home")
+    both = Experiment(made.profile, Store(tmp_path / "home"), "cpu")
+    both.run_cell(OPEN)
+    return both, release(both, tmp_path / "two")
+
+
+def without(experiment: Experiment, cell: CellId, home: Path) -> Experiment:
+    """The same experiment on a store that lacks everything made for a cell."""
+    gone = {key for _, key in experiment.makes(cell)}
+    shutil.copytree(experiment.store.root, home, ignore=lambda _, names: gone & set(names))
+    return Experiment(experiment.profile, Store(home), "cpu")
+
+
+@pytest.mark.parametrize(("gone", "here"), [(OPEN, DONE), (DONE, OPEN)])
+def test_a_release_may_keep_cells_that_the_store_lacks(
+    two: tuple[Experiment, Path], gone: CellId, here: CellId, tmp_path: Path
+) -> None:
+    both, folder = two
+    whole, lesser = contents(folder), without(both, gone, tmp_path / "lesser")
+    assert contents(release(lesser, folder, keep=True)) == whole
+    assert read_release(release(lesser, folder)).cells() == [here], "only where it is asked for"
+    other = release(without(both, here, tmp_path / "other"), tmp_path / "grown", keep=True)
+    assert read_release(other).cells() == [gone]
+    assert contents(release(lesser, other, keep=True)) == whole, "a run grows over two stores"
+
+
+def test_what_another_configuration_made_is_not_kept(two: tuple[Experiment, Path], tmp_path: Path) -> None:
+    both, folder = two
+    other = profile(seeds=[1, 2], techniques={"swapping": {"longest": 1}})
+    assert other.techniques != both.profile.techniques
+    changed = Experiment(other, Store(without(both, OPEN, tmp_path / "lesser").store.root), "cpu")
+    changed.run_cell(DONE)
+    found = read_release(release(changed, folder, keep=True))
+    assert (found.cells(), found.missing) == ([DONE], [OPEN])
+
+
+def test_a_damaged_release_is_not_kept_from(two: tuple[Experiment, Path]) -> None:
+    both, folder = two
+    (folder / "rows.parquet").write_bytes(b"")
+    before = contents(folder)
+    with pytest.raises(MemlocError, match=r"rows\.parquet"):
+        release(both, folder, keep=True)
+    assert contents(folder) == before
+
+
 @pytest.mark.parametrize("name", [MANIFEST, *FILES])
 @pytest.mark.parametrize("harm", ["missing", "truncated", "altered", "empty"])
 def test_harmed_files_are_refused(folder: Path, name: str, harm: str) -> None:
