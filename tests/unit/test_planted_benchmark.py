@@ -166,6 +166,35 @@ def test_a_release_is_whole_or_refused(ran: Ran, tmp_path: Path) -> None:
         read_release(ran.folder)
 
 
+def test_a_release_may_keep_cells_that_the_store_has_less_of(
+    ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def contents() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir())}
+
+    root = tmp_path / "home"
+    shutil.copytree(ran.plantings.experiment.store.root, root)
+    shutil.copytree(ran.folder, tmp_path / "out")
+    whole, lesser = contents(), Plantings(Experiment(ran.plantings.profile, Store(root), "cpu"))
+    gone, here = lesser.amounts()
+    for planted in lesser.cells(gone):
+        shutil.rmtree(lesser.injected(planted).path)
+    monkeypatch.setenv("MEMLOC_HOME", str(root))
+    told = ("benchmark", "--device", "cpu", "--finished", "--release", tmp_path / "out")
+    assert memloc(*told, "--keep") == 0
+    assert contents() == whole, "what the store has less of is as it was released"
+    assert memloc(*told, "--keep", "--models", here.cell.model) == 0
+    assert len(read_benchmark(tmp_path / "out").results.planted) == 4, "only what the profile asks for"
+    shutil.rmtree(tmp_path / "out")
+    shutil.copytree(ran.folder, tmp_path / "out")
+    content = profile_content(lesser.profile)
+    content["techniques"]["probing"] |= {"epochs": 5}
+    other = Plantings(Experiment(parse_profile("planted-smoke", content), Store(root), "cpu"))
+    found = read_benchmark(release(other, tmp_path / "out", keep=True)).results
+    assert set(found.planted["model"]) == {here.cell.model}, "nothing of another configuration"
+    assert f"{lesser.cells(gone)[0]}: injected" in found.missing
+
+
 def test_what_is_missing_is_named_and_estimated(ran: Ran, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "home"
     shutil.copytree(ran.plantings.experiment.store.root, root)

@@ -24,6 +24,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--threads", type=int, help="of each cell (default: OMP_NUM_THREADS, or 1)")
     parser.add_argument("--estimate", action="store_true", help="hours and gigabytes left, from what is finished")
     parser.add_argument("--release", type=Path, metavar="FOLDER", help="write the numbers of what is finished there")
+    parser.add_argument("--keep", action="store_true", help="with --release: keep its cells that the store has less of")
+    parser.add_argument("--finished", action="store_true", help="compute nothing: show, or release, what is finished")
     parser.add_argument("--verify", type=Path, metavar="FOLDER", help="check a released benchmark; needs no store")
 
 
@@ -39,13 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
     plantings = Plantings(experiment_of(arguments))
     if arguments.estimate:
         return _estimate(plantings)
-    runs = run_benchmark(plantings, arguments.workers, threads=arguments.threads)
+    runs = [] if arguments.finished else run_benchmark(plantings, arguments.workers, threads=arguments.threads)
     failed = [run for run in runs if run.error]
     _show(results(plantings))
     if arguments.release:
         from memloc.planted.releasing import release
 
-        _verify(release(plantings, arguments.release))
+        _verify(release(plantings, arguments.release, arguments.keep))
     return 1 if failed else 0
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from memloc import tables
 from memloc.analysis.status import MEMORISED, last_score
+from memloc.config import config_key
 from memloc.models.catalogue import get_model
 from memloc.planted.answers import found_rows
 from memloc.planted.cells import Amount, PlantedCell
@@ -41,6 +42,7 @@ class Results:
         removal: what taking out did (``tables.REMOVAL``).
         missing: what was asked for and is not in the store.
         keys: of the artefacts, by what they are of.
+        sought: the same with those of what is missing; empty for a released one.
     """
 
     found: pd.DataFrame
@@ -50,20 +52,50 @@ class Results:
     removal: pd.DataFrame
     missing: list[str] = field(default_factory=list)
     keys: dict[str, dict[str, str]] = field(default_factory=dict)
+    sought: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def of(self, amount: Amount) -> Results:
+        """What is told of one cell with one share of wrong labels."""
+        whose = {**amount.cell._asdict(), "noise": amount.noise}
+
+        def its(what: str) -> bool:
+            return f"{what} ".startswith((f"{amount} ", f"{amount}: "))
+
+        frames = {}
+        for name in TABLES:
+            frame = getattr(self, name)
+            frames[name] = frame[(frame[list(whose)] == pd.Series(whose)).all(axis=1)]
+        missing, keys, sought = (
+            [what for what in self.missing if its(what)],
+            *({what: named for what, named in of.items() if its(what)} for of in (self.keys, self.sought)),
+        )
+        return Results(**frames, missing=missing, keys=keys, sought=sought)
 
 
 def results(plantings: Plantings) -> Results:
     """Read everything that is finished; nothing is computed. Cost: every artefact is read and checked once."""
+    return join(results_of(plantings, amount) for amount in plantings.amounts())
+
+
+def results_of(plantings: Plantings, amount: Amount) -> Results:
+    """The same of one cell with one share of wrong labels."""
     reader = _Reader(plantings)
-    for amount in plantings.amounts():
-        reader.amount(amount)
-        for planted in plantings.cells(amount):
-            reader.place(planted)
+    reader.amount(amount)
+    for planted in plantings.cells(amount):
+        reader.place(planted)
     frames = {name: _joined(name, reader.frames[name], schema) for name, schema in TABLES.items()}
-    return Results(**frames, missing=reader.missing, keys=reader.keys)
+    return Results(**frames, missing=reader.missing, keys=reader.keys, sought=reader.sought)
 
 
-def _joined(name: str, frames: list[pd.DataFrame], schema: pa.Schema) -> pd.DataFrame:
+def join(parts: Iterable[Results]) -> Results:
+    """The results of several cells as one."""
+    parts = list(parts)
+    frames = {name: _joined(name, [getattr(one, name) for one in parts], schema) for name, schema in TABLES.items()}
+    keys, sought = ({k: v for one in parts for k, v in getattr(one, name).items()} for name in ("keys", "sought"))
+    return Results(**frames, missing=[what for one in parts for what in one.missing], keys=keys, sought=sought)
+
+
+def _joined(name: str, frames: Iterable[pd.DataFrame], schema: pa.Schema) -> pd.DataFrame:
     whole = [frame for frame in frames if len(frame)]
     joined = pd.concat(whole, ignore_index=True) if whole else pd.DataFrame(columns=schema.names)
     return tables.validate(joined, schema, name).to_pandas()  # with the types that a release has, empty or not
@@ -75,8 +107,10 @@ class _Reader:
         self.frames: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
         self.missing: list[str] = []
         self.keys: dict[str, dict[str, str]] = {}
+        self.sought: dict[str, dict[str, str]] = {}
 
     def find(self, what: object, name: str, kind: str, config: dict[str, Any]) -> Artefact | None:
+        self.sought.setdefault(str(what), {})[name] = config_key(config)
         artefact = self.store.find(kind, config)
         if artefact is None:
             self.missing.append(f"{what}: {name}")
