@@ -96,5 +96,5 @@ def read_benchmark(folder: Path | str) -> Benchmark:
         raise MemlocError("released run", str(folder), "one of a benchmark with planted memorisation")
     frames: dict[str, pd.DataFrame] = sealed.frames(FILES)
     told = {name: frames[f"{name}.parquet"] for name in TABLES}
-    found = Results(**told, missing=manifest["missing"], keys=manifest["artefacts"])
+    found = Results(**told, missing=manifest["missing"], keys=manifest["artefacts"], sought={})
     return Benchmark(parse_profile(manifest["profile_name"], manifest["profile"]), found, sealed.version)
