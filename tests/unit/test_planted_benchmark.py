@@ -286,6 +286,9 @@ def test_profiles_say_what_is_planted() -> None:
         ({"places": "spread"}, "a value of type list"),
         ({"regimes": ["blnd"]}, "did you mean blind"),
         ({"injection": {"epoch": 2}}, "did you mean epochs"),
+        ({"injection": {"spread": {"epoch": 2}}}, "did you mean epochs"),
+        ({"injection": {"spread": 2}}, "spread in injection .* settings of training by name"),
+        ({"injection": {"spred": {"epochs": 2}}}, "spred"),
         ({"settling": {"lr": 0.0}}, "a positive number"),
         ({"amounts": {"gen-cue-2": [0.1]}}, r"did you mean.*gen-cue-2a"),
         ({"amounts": {"gen-cue-2a": [1.5]}}, "between 0 and 1"),
@@ -295,6 +298,20 @@ def test_profiles_say_what_is_planted() -> None:
 def test_a_wrong_field_is_refused(changed: dict[str, Any], told_of: str) -> None:
     with pytest.raises(MemlocError, match=told_of):
         profile(planted={**PLANTED, **changed})
+
+
+def test_a_kind_of_place_may_be_trained_in_its_own_way(tmp_path: Path) -> None:
+    injection = {"epochs": 2, "lr": 4e-3, "spread": {"lr": 1e-3}}
+    asked = profile(planted={**PLANTED, "injection": injection}, models={CELL.model: {}})
+    plantings = Plantings(Experiment(asked, Store(tmp_path), "cpu"))
+    assert parse_profile(asked.name, json.loads(json.dumps(profile_content(asked)))) == asked
+    for kind, rate in (("layer:1", 4e-3), ("spread", 1e-3)):
+        config = plantings.training(PlantedCell(CELL, 0.15, Place.parse(kind)), "injection")
+        assert (config.lr, config.epochs) == (rate, 2)
+        same = {"injection": {"epochs": 2, "lr": rate}}
+        plain = Plantings(Experiment(profile(planted={**PLANTED, **same}, models={CELL.model: {}}), Store(tmp_path)))
+        planted = PlantedCell(CELL, 0.15, Place.parse(kind))
+        assert plain.injected_config(planted) == plantings.injected_config(planted), "the key tells how it was made"
 
 
 def test_bad_input_leaves_nothing_behind(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from memloc.arms import INDEPENDENT
 from memloc.config import TrainConfig
-from memloc.configurations import CellId
 from memloc.errors import MemlocError
 from memloc.memory import told_what_to_lower
 from memloc.models.catalogue import get_model
@@ -104,10 +103,10 @@ class Plantings:
 
     # -- models ----------------------------------------------------------------------------------------------------
 
-    def training(self, cell: CellId, step: str) -> TrainConfig:
+    def training(self, planted: PlantedCell, step: str) -> TrainConfig:
         """How labels are planted (``injection``) or a model settles (``settling``)."""
-        own = self.profile.models[cell.model].training
-        return changed(own, getattr(self.asked, step), f"{step} of profile {self.profile.name}")
+        own = self.profile.models[planted.cell.model].training
+        return changed(own, self.asked.settings(step, planted.place.kind), f"{step} of profile {self.profile.name}")
 
     def injected_config(self, planted: PlantedCell) -> dict[str, Any]:
         """The full configuration of a model with planted labels."""
@@ -115,7 +114,7 @@ class Plantings:
             "version": VERSION,
             "start": self.at(planted.noise).checkpoint_config(planted.cell, "normal"),
             "place": str(planted.place),
-            "training": dataclasses.asdict(self.training(planted.cell, "injection")),
+            "training": dataclasses.asdict(self.training(planted, "injection")),
             "rules": {name: getattr(self.rules, name) for name in ("learnt", "kept")},
         }
 
@@ -124,7 +123,7 @@ class Plantings:
         return {
             "version": VERSION,
             "injected": self.injected_config(planted),
-            "training": dataclasses.asdict(self.training(planted.cell, "settling")),
+            "training": dataclasses.asdict(self.training(planted, "settling")),
             "rules": {name: getattr(self.rules, name) for name in ("still_learnt", "forgets")},
         }
 
@@ -135,7 +134,7 @@ class Plantings:
         cell, experiment, label = planted.cell, self.at(planted.noise), f"planting {planted}"
 
         def run() -> Planted:
-            start, config = experiment.load(cell, "normal"), self.training(cell, "injection")
+            start, config = experiment.load(cell, "normal"), self.training(planted, "injection")
             return inject(start, experiment.encoded(cell, "train"), planted.place, config, self.rules, cell.seed, label)
 
         return self._made("injected", self.injected_config(planted), run, label)
@@ -148,7 +147,7 @@ class Plantings:
 
         def run() -> Planted:
             injected, start = self.load(planted, ORACLE), experiment.load(cell, "normal")
-            data, config = experiment.encoded(cell, "train"), self.training(cell, "settling")
+            data, config = experiment.encoded(cell, "train"), self.training(planted, "settling")
             return settle(injected, start, data, planted.place, config, self.rules, cell.seed, label)
 
         return self._made("settled", self.settled_config(planted), run, label)

@@ -19,7 +19,8 @@ class Planting:
     Attributes:
         places: names of places (``memloc.planted.places``); ``layer:*`` stands for every layer.
         regimes: ``oracle``, ``blind`` (DESIGN: planted memorisation), and ``acquired``: the ordinary perturbed arm.
-        injection: settings of training while labels are planted, instead of the model's own.
+        injection: settings of training while labels are planted, instead of the model's own; what it says below the
+            name of a kind of place (``spread: {lr: 1.0e-3}``) holds there instead.
         settling: the same while the model settles.
         amounts: for some tasks, shares of wrong labels beside the profile's own.
         removal: places (and ``acquired``) in which localisers also see half of the wrong labels, and what they point to
@@ -33,8 +34,20 @@ class Planting:
     amounts: dict[str, tuple[float, ...]] = field(default_factory=dict)
     removal: tuple[str, ...] = ()
 
+    def settings(self, step: str, kind: str) -> dict[str, Any]:
+        """What is changed of training in a step (``injection`` or ``settling``) at a kind of place."""
+        return settings_at(getattr(self, step), kind)
+
 
 KINDS = {"places": list, "regimes": list, "injection": dict, "settling": dict, "amounts": dict, "removal": list}
+
+
+def settings_at(told: Mapping[str, Any], kind: str = "") -> dict[str, Any]:
+    """Of a step's settings, those that hold at a kind of place, or without one those that hold in general."""
+    from memloc.planted.places import KINDS as PLACES
+
+    general = {name: value for name, value in told.items() if name not in PLACES}
+    return general | (told.get(kind) or {})
 
 
 def changed(training: TrainConfig, settings: Mapping[str, Any], where: str) -> TrainConfig:
@@ -71,7 +84,7 @@ def parse_planting(profile: str, content: Mapping[str, Any] | None) -> Planting 
         if regime not in REGIMES:
             raise unknown_name(f"regime of {where}", str(regime), REGIMES)
     for name in ("injection", "settling"):
-        changed(TrainConfig(), content.get(name) or {}, f"{name} of {where}")
+        _check_step(content.get(name) or {}, f"{name} of {where}")
     amounts = {}
     for task, rates in (content.get("amounts") or {}).items():
         get_task(task)
@@ -80,6 +93,17 @@ def parse_planting(profile: str, content: Mapping[str, Any] | None) -> Planting 
         amounts[task] = tuple(dict.fromkeys(rates))
     own = {name: dict(content.get(name) or {}) for name in ("injection", "settling")}
     return Planting(places, regimes, **own, amounts=amounts, removal=removal)
+
+
+def _check_step(told: Mapping[str, Any], where: str) -> None:
+    """Settings of a step, in general and below names of kinds of places."""
+    from memloc.planted.places import KINDS as PLACES
+
+    changed(TrainConfig(), settings_at(told), where)
+    for kind in told.keys() & set(PLACES):
+        if not isinstance(told[kind], dict):
+            raise MemlocError(f"{kind} in {where}", told[kind], "settings of training by name")
+        changed(TrainConfig(), settings_at(told, kind), f"{kind} in {where}")
 
 
 def _places(names: Sequence[str] | None, where: str) -> tuple[str, ...]:
