@@ -116,6 +116,16 @@ def test_what_a_start_is_worth_is_read_from_a_release(tmp_path: Path, monkeypatc
     assert WORDS in figures_pretraining.starts_by_task(worth).alt
 
 
+def test_the_interval_of_a_gain_is_over_tasks() -> None:
+    gains = pd.Series({f"task {n}": 0.1 * n for n in range(1, 6)})
+    mean, low, high = (float(part.strip("[,]")) for part in tabulate_pretraining._mean_gain(gains).split())
+    rng = np.random.default_rng(1)
+    slow = sorted(np.mean([gains.iloc[rng.integers(5)] for _ in range(5)]) for _ in range(4000))
+    assert mean == pytest.approx(0.3)
+    assert (low, high) == pytest.approx((slow[100], slow[3900]), abs=0.02)
+    assert tabulate_pretraining._mean_gain(gains[:2]) == "+0.150", "two tasks are too few"
+
+
 def _last(path: Path) -> float:
     from memloc import tables
 

@@ -6,7 +6,7 @@ A resample is told by how often each point occurs in it, so that thousands of th
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from memloc.errors import MemlocError
 
 METHODS = ("pearson", "spearman")
 LEAST = 3  # points a correlation needs
+TASKS_FOR_INTERVAL = 3
 
 
 def task_draws(tasks: Sequence[str] | np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
@@ -24,6 +25,28 @@ def task_draws(tasks: Sequence[str] | np.ndarray, resamples: int, rng: np.random
     """
     names, place = np.unique(np.asarray(tasks), return_inverse=True)
     return rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)[:, place]
+
+
+def task_interval(
+    tasks: Sequence[str] | np.ndarray,
+    value: Callable[[np.ndarray], np.ndarray],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """The 95 % interval of a number when tasks are drawn anew; NaN with fewer than ``TASKS_FOR_INTERVAL`` of them.
+
+    Args:
+        tasks: the task of each point, [n].
+        value: the number in every sample [R], from how often each point occurs in it [R, n].
+    """
+    if len(set(tasks)) < TASKS_FOR_INTERVAL:
+        return np.nan, np.nan
+    return percentiles(value(task_draws(tasks, resamples, np.random.default_rng(seed))))
+
+
+def weighted_mean(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Mean of values [n] in samples that hold them ``counts`` [R, n] times: [R]."""
+    return counts @ values / counts.sum(axis=1)
 
 
 def ranks(values: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -7,13 +7,13 @@ that look at nothing. Rows without such removals are left out.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.correlation import correlation, percentiles, task_draws
-from memloc.planted.overall import TASKS_FOR_INTERVAL
+from memloc.analysis.correlation import correlation, task_interval, weighted_mean
 
 WHAT = ["regime", "technique", "what"]
 COLUMNS = [*WHAT, "is_true", "forgets", "random", "gain", "low", "high", "loses", "loses_random", "cells", "tasks"]
@@ -50,11 +50,8 @@ def editing(removal: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.D
     rows: list[dict[str, Any]] = []
     means = ["is_true", "forgets", "random", "gain", "loses", "loses_random"]
     for who, found in measured_removals(removal).groupby(WHAT):
-        low = high = np.nan
-        tasks = found["task"].to_numpy()
-        if len(set(tasks)) >= TASKS_FOR_INTERVAL:
-            counts = task_draws(tasks, resamples, np.random.default_rng(seed))
-            low, high = percentiles(counts @ found["gain"].to_numpy(float) / counts.sum(axis=1))
+        tasks, gain = found["task"].to_numpy(), found["gain"].to_numpy(float)
+        low, high = task_interval(tasks, partial(weighted_mean, gain), resamples, seed)
         row: dict[str, Any] = dict(zip(WHAT, who, strict=True))
         row |= {name: float(found[name].astype(float).mean()) for name in means}
         rows.append({**row, "low": low, "high": high, "cells": len(found), "tasks": len(set(tasks))})
@@ -73,10 +70,7 @@ def pointing_predicts(removal: pd.DataFrame, regime: str, resamples: int = 1000,
     table = measured_removals(removal)
     table = table[(table["regime"] == regime) & (table["what"] == "layers")]
     true, gain, tasks = table["is_true"].to_numpy(float), table["gain"].to_numpy(float), table["task"].to_numpy()
-    low = high = np.nan
-    if len(set(tasks)) >= TASKS_FOR_INTERVAL:
-        counts = task_draws(tasks, resamples, np.random.default_rng(seed))
-        low, high = percentiles(correlation(true, gain, "spearman", counts))
+    low, high = task_interval(tasks, lambda counts: correlation(true, gain, "spearman", counts), resamples, seed)
     right, wrong = (float(gain[true == share].mean()) if (true == share).any() else np.nan for share in (1, 0))
     rho = float(correlation(true, gain, "spearman")[0])
     return {"rho": rho, "low": low, "high": high, "n": float(len(table)), "right": right, "wrong": wrong}

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.correlation import percentiles, task_draws
+from memloc.analysis.correlation import TASKS_FOR_INTERVAL, percentiles, task_draws, weighted_mean
 from memloc.planted.answers import attainable
 from memloc.planted.entries import WHO, Entry, entries, main_amount, with_truth
 from memloc.planted.places import Place, truth
@@ -32,7 +32,6 @@ from memloc.planted.scores import DISTANCES, SCORES, chance, entropy, flatter, p
 KINDS = ("layer", "band")
 SPREAD = "spread"
 SHOWN = ("skill", "top_skill", "top_1", "reciprocal_rank", "mass", "calibration")
-TASKS_FOR_INTERVAL = 3
 COLUMNS = [*WHO, "score", "value", "low", "high", "chance", "null_low", "null_high", "p", "constant", "cells", "tasks"]
 
 
@@ -127,7 +126,7 @@ def _calibration(entry: Entry, resamples: int, permutations: int, rng: np.random
     if not values:
         return None
     counts = task_draws(tasks, resamples, rng)
-    draws = counts @ np.array(values) / counts.sum(axis=1)
+    draws = weighted_mean(np.array(values), counts)
     row = told_of(float(np.mean(values)), draws, np.mean(nulls, axis=0), np.array(tasks))
     return {**row, "chance": 0.5, "constant": 0.5, "cells": cells}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from memloc.analysis.correlation import TASKS_FOR_INTERVAL
 from memloc.planted.answers import ALWAYS, RANDOM
 from memloc.planted.editing import pointing_predicts
 from memloc.planted.entries import REGIMES
 from memloc.planted.leaderboard import Who, in_words, localiser
-from memloc.planted.overall import SHOWN, TASKS_FOR_INTERVAL
+from memloc.planted.overall import SHOWN
 from memloc.planted.rules import read_rules
 from memloc.profiles.planting import BLIND, ORACLE
 from memloc.publishing.facts import NONE

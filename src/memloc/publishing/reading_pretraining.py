@@ -97,6 +97,11 @@ class Worth:
         there = set(self.scores["start"])
         return [name for name in self.study.profile.models if name in there and f"{name}{RANDOM}" in there]
 
+    def seeds(self) -> pd.Series:
+        """How many seeds there are of every shipped model and its random twin, by task and start."""
+        both = [*self.pretrained, *(f"{name}{RANDOM}" for name in self.pretrained)]
+        return self.scores[self.scores["start"].isin(both)].groupby(["task", "start"])["seed"].nunique()
+
     def mean(self, start: str) -> pd.Series:
         """Mean accuracy over seeds by task."""
         chosen = self.scores[self.scores["start"] == start]

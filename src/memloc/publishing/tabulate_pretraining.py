@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from memloc.analysis.correlation import task_interval, weighted_mean
 from memloc.pretraining.shares import MASKED
 from memloc.publishing.facts import NONE, span
 from memloc.publishing.figures import listed, model_title
@@ -96,7 +98,7 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
     words = worth.mean(WORDS)
     for name in worth.pretrained:
         own, drawn = worth.mean(name), worth.mean(f"{name}{RANDOM}")
-        gains.append(f"{model_title(name)} {(own - drawn).mean():+.3f}")
+        gains.append(f"{model_title(name)} {_mean_gain(own - drawn)}")
         wins.append(f"{model_title(name)} {int((own > drawn).sum())} of {len(own)}")
         beaten.append(f"{model_title(name)} {int((own > words).sum())} of {len(own)}")
     for task, majority in worth.majority.items():
@@ -104,7 +106,7 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
             unlearnt.append(task)
     return {
         "tasks": str(len(worth.majority)),
-        "seeds": str(worth.scores.groupby(["task", "start"])["seed"].nunique().max()),
+        "seeds": span(worth.seeds().tolist()),
         "rows": f"{run.data.cap:,}",
         "gains": listed(gains),
         "wins": listed(wins),
@@ -112,3 +114,9 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
         "beaten": listed(beaten),
         "unlearnt": listed(sort_tasks(unlearnt)) or NONE,
     }
+
+
+def _mean_gain(gains: pd.Series) -> str:
+    """Mean over tasks, with its interval over tasks where there are several."""
+    low, high = task_interval(list(gains.index), partial(weighted_mean, gains.to_numpy()))
+    return f"{gains.mean():+.3f}" + (f" [{low:+.3f}, {high:+.3f}]" if np.isfinite(low) else "")
