@@ -90,19 +90,21 @@ def _alike(values: Sequence[str]) -> str:
 
 def worth_facts(worth: Worth | None) -> dict[str, str]:
     """Numbers of the text on what pretraining bought: means over tasks, and on how many tasks a start is better."""
-    names = ("tasks", "seeds", "rows", "gains", "wins", "words", "beaten", "unlearnt")
+    names = ("tasks", "seeds", "rows", "gains", "wins", "words", "beaten", "unlearnt", "stuck")
     if worth is None or not worth.pretrained:
         return dict.fromkeys(names, NONE)
     run = worth.study.profile
-    gains, wins, beaten, unlearnt = [], [], [], []
+    gains, wins, beaten, unlearnt, stuck = [], [], [], [], []
+    majority = pd.Series(worth.majority)
     words = worth.mean(WORDS)
     for name in worth.pretrained:
         own, drawn = worth.mean(name), worth.mean(f"{name}{RANDOM}")
         gains.append(f"{model_title(name)} {_mean_gain(own - drawn)}")
         wins.append(f"{model_title(name)} {int((own > drawn).sum())} of {len(own)}")
         beaten.append(f"{model_title(name)} {int((own > words).sum())} of {len(own)}")
-    for task, majority in worth.majority.items():
-        if np.max([worth.mean(name)[task] for name in worth.pretrained]) <= majority:
+        stuck.append(f"{model_title(name)} {int(np.isclose(drawn, majority.reindex(drawn.index)).sum())} of {len(drawn)}")
+    for task, share in worth.majority.items():
+        if np.max([worth.mean(name)[task] for name in worth.pretrained]) <= share:
             unlearnt.append(task)
     return {
         "tasks": str(len(worth.majority)),
@@ -113,6 +115,7 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
         "words": f"{words.mean():.3f}",
         "beaten": listed(beaten),
         "unlearnt": listed(sort_tasks(unlearnt)) or NONE,
+        "stuck": listed(stuck),
     }
 
 
