@@ -102,7 +102,8 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
         gains.append(f"{model_title(name)} {_mean_gain(own - drawn)}")
         wins.append(f"{model_title(name)} {int((own > drawn).sum())} of {len(own)}")
         beaten.append(f"{model_title(name)} {int((own > words).sum())} of {len(own)}")
-        stuck.append(f"{model_title(name)} {int(np.isclose(drawn, majority.reindex(drawn.index)).sum())} of {len(drawn)}")
+        constant = np.isclose(drawn, majority.reindex(drawn.index))
+        stuck.append(f"{model_title(name)} {int(constant.sum())} of {len(drawn)}")
     for task, share in worth.majority.items():
         if np.max([worth.mean(name)[task] for name in worth.pretrained]) <= share:
             unlearnt.append(task)
