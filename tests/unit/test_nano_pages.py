@@ -95,14 +95,15 @@ def test_what_a_start_is_worth_is_read_from_a_release(tmp_path: Path, monkeypatc
         fields = {**get_model("micro-bert").__dict__, "name": name, "title": name}
         catalogue.register_model(ModelSpec(**fields))
     arms = ["fine_tuned", "bag_of_words"]
-    chosen = profile(models={"mine": {}, "mine-random": {}}, seeds=[1, 2], extra_arms=arms, techniques={})
+    models = {"mine": {}, "mine-random": {}, "micro-bert": {"seeds": [1]}}
+    chosen = profile(models=models, seeds=[1, 2], extra_arms=arms, techniques={})
     experiment = Experiment(chosen, Store(tmp_path / "home"), "cpu")
     for cell in experiment.cells():
         experiment.run_cell(cell)
     worth = read_worth(ReleasedStudy(read_release(release(experiment, tmp_path / "worth")), "results/worth"))
     assert worth.pretrained == ["mine"]
     counts = worth.scores.groupby("start").size().to_dict()
-    assert counts == {"mine": 2, "mine-random": 2, WORDS: 1}
+    assert counts == {"mine": 2, "mine-random": 2, "micro-bert": 1, WORDS: 1}
     trace = experiment.checkpoint(experiment.cells()[0], "bag_of_words")
     assert worth.mean(WORDS).iloc[0] == pytest.approx(_last(trace.file("trace.parquet")), abs=1e-12), (
         "not the number of the trace"
@@ -110,6 +111,7 @@ def test_what_a_start_is_worth_is_read_from_a_release(tmp_path: Path, monkeypatc
     facts = tabulate_pretraining.worth_facts(worth)
     assert facts["tasks"] == "1"
     assert facts["seeds"] == "2"
+    assert facts["yardsticks"] == f"{get_model('micro-bert').title} 1"
     assert "+0.000" in facts["gains"], "the two starts are the same model here"
     assert "0 of 1" in figures_pretraining.what_it_bought(worth).alt
     assert len(tabulate_pretraining.worth_table(worth)) == 1

@@ -97,10 +97,15 @@ class Worth:
         there = set(self.scores["start"])
         return [name for name in self.study.profile.models if name in there and f"{name}{RANDOM}" in there]
 
-    def seeds(self) -> pd.Series:
-        """How many seeds there are of every shipped model and its random twin, by task and start."""
+    @property
+    def yardsticks(self) -> list[str]:
+        """The models that were fine-tuned from their own weights alone."""
         both = [*self.pretrained, *(f"{name}{RANDOM}" for name in self.pretrained)]
-        return self.scores[self.scores["start"].isin(both)].groupby(["task", "start"])["seed"].nunique()
+        return [name for name in dict.fromkeys(self.scores["start"]) if name not in (*both, WORDS)]
+
+    def seeds(self) -> pd.Series:
+        """How many seeds there are, by start and task."""
+        return self.scores.groupby(["start", "task"])["seed"].nunique()
 
     def mean(self, start: str) -> pd.Series:
         """Mean accuracy over seeds by task."""

@@ -90,13 +90,14 @@ def _alike(values: Sequence[str]) -> str:
 
 def worth_facts(worth: Worth | None) -> dict[str, str]:
     """Numbers of the text on what pretraining bought: means over tasks, and on how many tasks a start is better."""
-    names = ("tasks", "seeds", "rows", "gains", "wins", "words", "beaten", "unlearnt", "stuck")
+    names = ("tasks", "seeds", "yardsticks", "rows", "gains", "wins", "words", "beaten", "unlearnt", "stuck")
     if worth is None or not worth.pretrained:
         return dict.fromkeys(names, NONE)
     run = worth.study.profile
     gains, wins, beaten, unlearnt, stuck = [], [], [], [], []
     majority = pd.Series(worth.majority)
-    words = worth.mean(WORDS)
+    words, seeds = worth.mean(WORDS), worth.seeds()
+    larger = [f"{model_title(name)} {span(seeds[name].tolist())}" for name in worth.yardsticks]
     for name in worth.pretrained:
         own, drawn = worth.mean(name), worth.mean(f"{name}{RANDOM}")
         gains.append(f"{model_title(name)} {_mean_gain(own - drawn)}")
@@ -109,7 +110,8 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
             unlearnt.append(task)
     return {
         "tasks": str(len(worth.majority)),
-        "seeds": span(worth.seeds().tolist()),
+        "seeds": span(seeds.drop(index=[*worth.yardsticks, WORDS], level="start").tolist()),
+        "yardsticks": listed(larger) or NONE,
         "rows": f"{run.data.cap:,}",
         "gains": listed(gains),
         "wins": listed(wins),
