@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, name_axes
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, model_title, name_axes
 from memloc.publishing.reading_pretraining import RANDOM, WORDS, Shipped, Worth
 from memloc.publishing.style import FAINT, INK, MARKERS, PALETTE, sort_tasks
 
@@ -49,11 +49,11 @@ def what_it_bought(worth: Worth) -> Drawn:
         across, up = (means[start].loc[tasks].to_numpy() for start in (f"{name}{RANDOM}", name))
         panel.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
         panel.plot(across, up, linestyle="", marker="o", color=PALETTE[0], markersize=5)
-        panel.set_title(name, fontsize=SMALL + 0.5)
+        panel.set_title(model_title(name), fontsize=SMALL + 0.5)
         panel.set_xlim(0.1, 1)
         panel.set_ylim(0.1, 1)
         panel.tick_params(labelsize=SMALL, length=2)
-        parts.append(f"{name}: above the diagonal on {int(np.sum(up > across))} of {len(tasks)} tasks")
+        parts.append(f"{model_title(name)}: above the diagonal on {int(np.sum(up > across))} of {len(tasks)} tasks")
     for panel in axes.flat[len(names) :]:
         panel.set_visible(False)
     name_axes(figure, "accuracy from random weights", "accuracy from pretrained ones")
@@ -70,7 +70,7 @@ def starts_by_task(worth: Worth) -> Drawn:
     kinds = [
         ("random weights", [f"{name}{RANDOM}" for name in worth.pretrained], FAINT, "s"),
         ("pretrained here", worth.pretrained, PALETTE[0], "o"),
-        *((name, [name], PALETTE[1], "D") for name in _others(worth)),
+        *((model_title(name), [name], PALETTE[1], "D") for name in worth.yardsticks),
         (WORDS, [WORDS], PALETTE[2], "^"),
     ]
     parts = []
@@ -93,9 +93,3 @@ def starts_by_task(worth: Worth) -> Drawn:
         "Dots of validation accuracy, a row a task, with a dotted line at the share of the majority class. Means over "
     )
     return Drawn(figure, words + f"tasks: {'; '.join(parts)}.")
-
-
-def _others(worth: Worth) -> list[str]:
-    """Pretrained models that were not made here."""
-    own = {*worth.pretrained, *(f"{name}{RANDOM}" for name in worth.pretrained), WORDS}
-    return [start for start in dict.fromkeys(worth.scores["start"]) if start not in own]

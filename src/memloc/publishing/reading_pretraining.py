@@ -17,6 +17,7 @@ from memloc.manifest import digest
 from memloc.models.catalogue import ModelSpec, get_model, locate, model_names
 from memloc.publishing.reading import ReleasedStudy, open_release
 from memloc.publishing.sources import Source
+from memloc.publishing.style import sort_models
 
 FOLDER = "memloc/models/weights/"  # of the package, where the shipped models lie
 RANDOM = "-random"  # ends the names of models of the same shape without pretraining
@@ -95,7 +96,7 @@ class Worth:
     def pretrained(self) -> list[str]:
         """The shipped models that were fine-tuned from both starts."""
         there = set(self.scores["start"])
-        return [name for name in self.study.profile.models if name in there and f"{name}{RANDOM}" in there]
+        return sort_models(name for name in self.study.profile.models if {name, f"{name}{RANDOM}"} <= there)
 
     @property
     def yardsticks(self) -> list[str]:

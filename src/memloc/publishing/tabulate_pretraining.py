@@ -55,14 +55,15 @@ def samples_table(said: pd.DataFrame) -> pd.DataFrame:
 
 def worth_table(worth: Worth) -> pd.DataFrame:
     """Accuracy of every start on every task: mean over seeds and, with more than one, half the range between them."""
-    starts = list(dict.fromkeys(worth.scores["start"]))
+    own = worth.pretrained
+    starts = {name: model_title(name) for name in (*own, *(f"{name}{RANDOM}" for name in own), *worth.yardsticks)}
     rows = []
     for task in sort_tasks(worth.majority):
         row = {"task": task, "majority": f"{worth.majority[task]:.3f}"}
-        for start in starts:
+        for start, title in (starts | {WORDS: WORDS}).items():
             found = worth.scores[(worth.scores["task"] == task) & (worth.scores["start"] == start)]["accuracy"]
             spread = f" ± {(found.max() - found.min()) / 2:.3f}" if len(found) > 1 else ""
-            row[start] = f"{found.mean():.3f}{spread}" if len(found) else NONE
+            row[title] = f"{found.mean():.3f}{spread}" if len(found) else NONE
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -78,7 +79,7 @@ def shipped_facts(models: Sequence[Shipped]) -> dict[str, str]:
         "parameters": f"{span([round(model.parameters / 1e6, 1) for model in models])} million",
         "layers": _alike([str(model.spec.layers) for model in models]),
         "hidden": _alike([str(model.spec.hidden) for model in models]),
-        "losses": listed([f"{name} {loss:.2f}" for name, (_, loss) in ends.items()]),
+        "losses": listed([f"{model_title(name)} {loss:.2f}" for name, (_, loss) in ends.items()]),
         "masked": f"{100 * MASKED:g} %",
     }
 
