@@ -155,7 +155,7 @@ def run_facts(data: Shown | None, technique: str = "") -> dict[str, str]:
         return {"real": LACKS.format(what=technique) if technique and any(map(open_release, RELEASES)) else ABSENT}
     cells, missing = len(data.status), len(_missing(data))
     words = f"{data.study.origin} {cells} of {cells + missing} cells are in it."
-    return {"real": words + (f" Not finished: {_unfinished(data)}." if missing else "")}
+    return {"real": words + (" The rest was not finished when it was released." if missing else "")}
 
 
 def beside_facts(data: Beside | None) -> dict[str, str]:
