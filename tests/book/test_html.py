@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import html_check
@@ -84,6 +85,11 @@ def test_second_build_does_nothing_and_a_change_is_seen(book: Path) -> None:
     assert not build.is_current(book)
     source.write_text(text)
     assert build.is_current(book)
+    compiled = book / "notebooks" / "__pycache__" / "checks.pyc"
+    compiled.parent.mkdir()
+    compiled.write_bytes(b"as grading an assignment leaves them behind")
+    assert build.is_current(book)
+    shutil.rmtree(compiled.parent)
 
 
 def test_missing_page_is_named_before_building(tmp_path: Path) -> None:

@@ -137,8 +137,8 @@ def _digests(root: Path) -> dict[str, str]:
     names += [path for folder in ("book", "notebooks") for path in (root / folder).rglob("*") if path.is_file()]
     for path in sorted(names):
         name = path.relative_to(root).as_posix()
-        if path.name.startswith(".") or name.endswith(".run.json"):
-            continue
+        if path.name.startswith(".") or name.endswith(".run.json") or "__pycache__" in path.parts:
+            continue  # none of them is on a page
         of_frame = any(name == part or name.startswith(f"{part}/") for part in FRAME)
         (frame if of_frame else rest).update(f"{name} {file_hash(path)}\n".encode())
     return {"frame": frame.hexdigest(), "pages": rest.hexdigest()}
