@@ -115,11 +115,10 @@ real.show_figure(worth, figures_pretraining.starts_by_task, "fig-nano-starts", c
 real.show_tables(worth, tabulate_pretraining.worth_table)
 
 # %% [markdown]
-# Behind ± is half the range between seeds; the larger model was run from fewer: {glue:text}`nano-yardsticks`. Tasks on
-# which the pretrained models beat the bag of words:
-# {glue:text}`nano-beaten`. Tasks on which no shipped model beats the most frequent class: {glue:text}`nano-unlearnt`.
-# On tasks of this last kind, these models memorise without having learnt anything general first. The chapters that
-# follow mark such cells and draw no conclusions from them.
+# Behind ± is half the range between seeds. Seeds of the larger model: {glue:text}`nano-yardsticks`. Tasks on which the
+# pretrained models beat the bag of words: {glue:text}`nano-beaten`. Tasks on which no shipped model beats the most
+# frequent class: {glue:text}`nano-unlearnt`. On tasks of this last kind, these models memorise without having learnt
+# anything general first. The chapters that follow mark such cells and draw no conclusions from them.
 #
 # ## Take-away
 #

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from memloc.publishing.figures import SMALL, WIDTH, Drawn, model_title, name_axes
-from memloc.publishing.reading_pretraining import RANDOM, WORDS, Shipped, Worth
+from memloc.publishing.reading_pretraining import WORDS, Shipped, Worth
 from memloc.publishing.style import FAINT, INK, MARKERS, PALETTE, sort_tasks
 
 
@@ -43,10 +43,10 @@ def what_it_bought(worth: Worth) -> Drawn:
     rows = max(1, -(-len(names) // 2))
     figure, axes = plt.subplots(rows, 2, figsize=(WIDTH, 2.3 * rows + 0.6), squeeze=False, sharex=True, sharey=True)
     parts = []
-    for panel, name in zip(axes.flat, names, strict=False):
-        means = {start: worth.mean(start) for start in (name, f"{name}{RANDOM}")}
-        tasks = sort_tasks(set(means[name].index) & set(means[f"{name}{RANDOM}"].index))
-        across, up = (means[start].loc[tasks].to_numpy() for start in (f"{name}{RANDOM}", name))
+    for panel, name, twin in zip(axes.flat, names, worth.twins, strict=False):
+        means = {start: worth.mean(start) for start in (name, twin)}
+        tasks = sort_tasks(set(means[name].index) & set(means[twin].index))
+        across, up = (means[start].loc[tasks].to_numpy() for start in (twin, name))
         panel.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
         panel.plot(across, up, linestyle="", marker="o", color=PALETTE[0], markersize=5)
         panel.set_title(model_title(name), fontsize=SMALL + 0.5)
@@ -68,7 +68,7 @@ def starts_by_task(worth: Worth) -> Drawn:
     tasks = sort_tasks(worth.majority)
     figure, panel = plt.subplots(figsize=(WIDTH, 0.36 * len(tasks) + 1.5))
     kinds = [
-        ("random weights", [f"{name}{RANDOM}" for name in worth.pretrained], FAINT, "s"),
+        ("random weights", worth.twins, FAINT, "s"),
         ("pretrained here", worth.pretrained, PALETTE[0], "o"),
         *((model_title(name), [name], PALETTE[1], "D") for name in worth.yardsticks),
         (WORDS, [WORDS], PALETTE[2], "^"),

@@ -99,10 +99,15 @@ class Worth:
         return sort_models(name for name in self.study.profile.models if {name, f"{name}{RANDOM}"} <= there)
 
     @property
+    def twins(self) -> list[str]:
+        """Their twins of random weights, in the same order."""
+        return [f"{name}{RANDOM}" for name in self.pretrained]
+
+    @property
     def yardsticks(self) -> list[str]:
         """The models that were fine-tuned from their own weights alone."""
-        both = [*self.pretrained, *(f"{name}{RANDOM}" for name in self.pretrained)]
-        return [name for name in dict.fromkeys(self.scores["start"]) if name not in (*both, WORDS)]
+        others = {*self.pretrained, *self.twins, WORDS}
+        return [name for name in dict.fromkeys(self.scores["start"]) if name not in others]
 
     def seeds(self) -> pd.Series:
         """How many seeds there are, by start and task."""

@@ -13,7 +13,7 @@ from memloc.analysis.correlation import task_interval, weighted_mean
 from memloc.pretraining.shares import MASKED
 from memloc.publishing.facts import NONE, span
 from memloc.publishing.figures import listed, model_title
-from memloc.publishing.reading_pretraining import RANDOM, WORDS, Shipped, Worth
+from memloc.publishing.reading_pretraining import WORDS, Shipped, Worth
 from memloc.publishing.style import sort_tasks
 
 
@@ -55,12 +55,12 @@ def samples_table(said: pd.DataFrame) -> pd.DataFrame:
 
 def worth_table(worth: Worth) -> pd.DataFrame:
     """Accuracy of every start on every task: mean over seeds and, with more than one, half the range between them."""
-    own = worth.pretrained
-    starts = {name: model_title(name) for name in (*own, *(f"{name}{RANDOM}" for name in own), *worth.yardsticks)}
+    starts = {name: model_title(name) for name in (*worth.pretrained, *worth.twins, *worth.yardsticks)}
+    starts[WORDS] = WORDS
     rows = []
     for task in sort_tasks(worth.majority):
         row = {"task": task, "majority": f"{worth.majority[task]:.3f}"}
-        for start, title in (starts | {WORDS: WORDS}).items():
+        for start, title in starts.items():
             found = worth.scores[(worth.scores["task"] == task) & (worth.scores["start"] == start)]["accuracy"]
             spread = f" ± {(found.max() - found.min()) / 2:.3f}" if len(found) > 1 else ""
             row[title] = f"{found.mean():.3f}{spread}" if len(found) else NONE
@@ -99,8 +99,8 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
     majority = pd.Series(worth.majority)
     words, seeds = worth.mean(WORDS), worth.seeds()
     larger = [f"{model_title(name)} {span(seeds[name].tolist())}" for name in worth.yardsticks]
-    for name in worth.pretrained:
-        own, drawn = worth.mean(name), worth.mean(f"{name}{RANDOM}")
+    for name, twin in zip(worth.pretrained, worth.twins, strict=True):
+        own, drawn = worth.mean(name), worth.mean(twin)
         gains.append(f"{model_title(name)} {_mean_gain(own - drawn)}")
         wins.append(f"{model_title(name)} {int((own > drawn).sum())} of {len(own)}")
         beaten.append(f"{model_title(name)} {int((own > words).sum())} of {len(own)}")
