@@ -77,10 +77,16 @@ tabulate.show_table(tabulate.word_table())
 # %% [markdown]
 # The label is computed from these numbers by one of three rules, the task's *mechanism*:
 #
-# - **cue**: the number of the cue. Knowing one word is enough.
-# - **composition**: the number of the cue plus that of the operator. Two words of one text are needed, and neither
+# - **cue**: the number of the cue, $c$. Knowing one word is enough.
+# - **composition**: the number of the cue plus that of the operator, $o$. Two words of one text are needed, and neither
 #   alone says anything.
-# - **relation**: the number of the partner minus that of the cue. Two words of two different texts are needed.
+# - **relation**: the number of the partner, $p$, minus that of the cue. Two words of two different texts are needed.
+#
+# With $C$ classes the label is
+#
+# $$
+# y_\text{cue} = c \bmod C, \qquad y_\text{composition} = (c + o) \bmod C, \qquad y_\text{relation} = (p - c) \bmod C .
+# $$
 #
 # The counting wraps around like a clock. With six classes it starts again after 5. With two classes only even and odd
 # matter: the operator "never", number 1, turns a label into its opposite, and "always", number 0, leaves it. Three
@@ -122,6 +128,13 @@ tabulate.show_table(tabulate.real_task_table())
 # - On real tasks that difference cannot be separated from length, vocabulary and class sizes. On generated tasks it
 #   can, at the price that they are not natural language.
 # - This copy runs on: {glue:text}`tasks-origin`
+#
+# ### What would change our mind
+#
+# - Generated tasks differ in their mechanism alone. If memory lay in the same layers in all of them, while real tasks
+#   lie apart, then what sets real tasks apart is not the mechanism, or the generated ones lack what matters.
+# - A model that beat the best possible accuracy of a rule without the mechanism's words would have found something else
+#   in the texts that gives the label away, and the tasks would not be what they are said to be.
 #
 # ## Exercises
 #

@@ -107,6 +107,13 @@ tabulate.show_table(tabulate.index_table(study))
 # - A wrong label is an artificial kind of thing to remember. Memory of rare but right examples may behave
 #   differently.
 #
+# ### What would change our mind
+#
+# - One draw decides which labels are wrong. If {doc}`another draw <09e_sensitivity>` moved memory by as much as another
+#   task does, differences between tasks would be differences between draws.
+# - Wrong labels are drawn evenly here. People who err confuse classes that are alike. If labels that are wrong in that
+#   way were kept in other layers, results would hold for random errors only.
+#
 # ## Exercises
 #
 # ```{exercise} How many are wrong?

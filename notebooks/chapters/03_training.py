@@ -87,9 +87,33 @@ show(drawn.figure, "fig-training-validation", caption, alt=drawn.alt)
 # A model can memorise a task without having understood it. We call a cell **learnt** if its normal arm does better on
 # validation than always naming the most frequent class. How much better is more than luck? If the model were only as
 # good as that constant answer, the number of right answers would follow a binomial distribution, and we ask how
-# likely it would be to get at least as many as were observed. *Learnt* means that this probability, the $p$ of the
-# table, is at most {glue:text}`training-alpha`. *Not learnt* does not mean that nothing was learnt; it means that
-# these validation examples do not show it.
+# likely it would be to get at least as many as were observed. With $n$ examples, of which the constant answer gets a
+# share $q$ right, $x$ right answers or more have the probability
+#
+# $$
+# p = \sum_{k=x}^{n} \binom{n}{k} \, q^k (1 - q)^{n-k} .
+# $$
+#
+# *Learnt* means that this $p$ is at most {glue:text}`training-alpha`. *Not learnt* does not mean that nothing was
+# learnt; it means that these validation examples do not show it.
+#
+# ### An example to follow by hand
+#
+# A made-up task has {glue:text}`training-hand-asked` validation examples, {glue:text}`training-hand-frequent` of them
+# of one class: $q$ = {glue:text}`training-hand-rate`. How many right answers are more than luck?
+
+# %% tags=["hide-input"]
+from memloc.publishing.worked_techniques import lucky_answers
+
+by_hand, numbers = lucky_answers()
+facts.glue_all("training-hand", numbers, by_hand)
+tabulate.show_table(by_hand)
+
+# %% [markdown]
+# For 18 right answers the sum has three terms, 18, 19 and 20, and comes to {glue:text}`training-hand-p-18`: learnt. One
+# less, an accuracy of .85 where the constant answer has .60, comes about by luck in one of sixty runs
+# ({glue:text}`training-hand-p-17`). A run of tens of cells would have some of those, so it does not pass. Few examples
+# ask for much.
 #
 # {glue:text}`training-learnt` of {glue:text}`training-cells` cells learnt their task. Tasks with at least one cell
 # that did not: {glue:text}`training-not-learnt-tasks`. Such cells are still shown in later chapters, with a mark, but
@@ -119,6 +143,15 @@ real.show_numbers(released, tabulate.status_table)
 # - The normal twin differs from the perturbed model in its labels and in nothing else, which makes the two comparable
 #   layer by layer. {doc}`Layer swapping <04_swapping>` does that.
 # - Made from: {glue:text}`training-origin`
+#
+# ### What would change our mind
+#
+# - Wrong labels that the *normal* twin gave back as often, though it never saw them, would not be remembered but easy
+#   to guess.
+# - If accuracy of the frozen arm on wrong labels came near that of the perturbed one, the head would hold the memory,
+#   and asking for its layer would make no sense.
+# - Cells that learnt by this rule and fail on other examples of the task would have been lucky in which ones were
+#   asked.
 #
 # ## Exercises
 #

@@ -48,9 +48,30 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # $$
 #
 # and memorisation error, {term}`layer weight` and {term}`M-CoG` follow from $a'$ as they do in the chapter on swapping.
-# An error of 0 means that a window forgets nothing, 1 that it forgets as much as retraining everything does. If
-# $m = .2$, a window with $a(W) = .6$ has $a'(W) = .4/.8 = .5$: it forgets half. Single windows may forget more than
-# retraining everything does. Errors then exceed 1, and an M-CoG can lie outside its attainable range.
+# An error of 0 means that a window forgets nothing, 1 that it forgets as much as retraining everything does. Single
+# windows may forget more than that. Errors then exceed 1, and an M-CoG can lie outside its attainable range.
+#
+# ### An example to follow by hand
+#
+# A made-up model has three layers. After all of them were retrained it still gets $m$ = {glue:text}`retrain-hand-whole`
+# of the given labels right; that is luck. Take layer 2 alone, with an accuracy of {glue:text}`retrain-hand-single`. Of
+# the .8 that can be forgotten it keeps .4, so $a'$ = (.6 − .2) / (1 − .2) = {glue:text}`retrain-hand-scaled`: half is
+# forgotten.
+
+# %% tags=["hide-input"]
+from memloc.publishing.worked_techniques import three_retrained
+
+by_hand, numbers = three_retrained()
+facts.glue_all("retrain-hand", numbers, by_hand)
+tabulate.show_table(by_hand)
+
+# %% [markdown]
+# Averaged over the windows that hold a layer, and then over lengths, the last column makes layer weights of
+# {glue:text}`retrain-hand-w1`, {glue:text}`retrain-hand-w2` and {glue:text}`retrain-hand-w3`, and an M-CoG of
+# {glue:text}`retrain-hand-mcog`, between {glue:text}`retrain-hand-low` and {glue:text}`retrain-hand-high`. Had we not
+# rescaled, it would be {glue:text}`retrain-hand-plain`. That is no accident: rescaling makes all errors larger by the
+# same factor, $1/(1 - m)$, and so it changes how high a curve is and not where its weight lies. (With several seeds,
+# each with an $m$ of its own, the two may differ a little.)
 #
 # Training once for every window is the expensive part. A run may choose fewer window lengths; the window of all layers
 # is always among them, because $m$ comes from it. With other lengths the {term}`attainable range` of the M-CoG is

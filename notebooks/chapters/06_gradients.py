@@ -45,14 +45,31 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 # $$
 #
 # where the sum is over the parameter tensors $\theta$ of the layer and $\lVert \cdot \rVert_1$, the L1 norm, adds up
-# absolute values. If two layers have $G = 6$ and $2$ in the trained model and $3$ and $2$ in the frozen arm, then
-# $r = 2$ and $1$, and the weights are $2/3$ and $1/3$. The **frozen {term}`arm`** is a model of which only the
-# head was trained on the same labels. Its layers hold nothing of them, so its gradients tell how strongly layers are
-# pulled for other reasons, such as where they sit or how many parameters they have. The trained model is read at the
-# first epoch at which macro-F1 on all given labels was nearly 1, if there was one, and otherwise at its last.
+# absolute values. The **frozen {term}`arm`** is a model of which only the head was trained on the same labels. Its
+# layers hold nothing of them, so its gradients tell how strongly layers are pulled for other reasons, such as where
+# they sit or how many parameters they have. The trained model is read at the first epoch at which macro-F1 on all given
+# labels was nearly 1, if there was one, and otherwise at its last.
 #
 # The logit is the study's choice. The log-likelihood, $\log p$ of the given label, would be more usual, but it is
 # nearly flat where a label is memorised: its gradient vanishes with the model's last doubt.
+#
+# ### An example to follow by hand
+#
+# A made-up model has two layers with two parameters each. In layer 1 the gradient of the noisy examples is (4, −1) and
+# that of the clean ones (1, 2). Their difference is (3, −3), and $G$ adds up its absolute values, to
+# {glue:text}`grad-hand-g`. The frozen arm has 3 there, so $r$ = 2.
+
+# %% tags=["hide-input"]
+from memloc.publishing.worked_techniques import two_pulls
+
+by_hand, numbers = two_pulls()
+facts.glue_all("grad-hand", numbers, by_hand)
+tabulate.show_table(by_hand)
+
+# %% [markdown]
+# Layer 1 gets two thirds of the weight, {glue:text}`grad-hand-weight`. Each step of the rule had a part in that.
+# Without the frozen arm layer 1 would have {glue:text}`grad-hand-bare`. Without subtracting clean examples either, it
+# would have {glue:text}`grad-hand-alone`: noisy examples pull at both layers with {glue:text}`grad-hand-noisy`.
 #
 # ## Norms by layer
 #

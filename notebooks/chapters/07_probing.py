@@ -51,11 +51,28 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # where the score of layer 1 is compared with that of layer 1 of the frozen {term}`arm`, if there is one: what a probe
 # finds there is in the texts and not in what the layers learnt. In this copy the comparison is with
-# {glue:text}`probe-baseline`. A made-up case: with an F1 of .10 in the comparison, and of .10, .30 and .25 at layers 1
-# to 3, the weights are 0, .20 and 0.
+# {glue:text}`probe-baseline`.
 #
 # Order matters in that formula. Scores are averaged over probe seeds *first*. Taking the maximum with 0 in every seed
 # and averaging afterwards turns noise into weight, since rises count and falls do not. Both are shown below.
+#
+# ### An example to follow by hand
+#
+# F1 of two probe seeds after the layers of a made-up model; in the frozen arm it is {glue:text}`probe-hand-frozen`.
+# Each weight is the mean less the mean above it, and 0 where that would be negative:
+
+# %% tags=["hide-input"]
+from memloc.publishing.worked_techniques import two_probes
+
+by_hand, numbers = two_probes()
+facts.glue_all("probe-hand", numbers, by_hand)
+tabulate.show_table(by_hand)
+
+# %% [markdown]
+# At layer 3 the first seed rises and the second falls by more, {glue:text}`probe-hand-fall`: together they fall, and
+# the layer has no weight. The mean of the rises sees the one and not the other. Over all layers it adds up to
+# {glue:text}`probe-hand-sum-rises` where the rise of the mean has {glue:text}`probe-hand-sum`, and the M-CoG moves from
+# {glue:text}`probe-hand-mcog` to {glue:text}`probe-hand-mcog-rises`.
 #
 # ## From one label to the other
 #

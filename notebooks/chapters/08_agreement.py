@@ -67,7 +67,35 @@ tabulate.show_table(tabulate_beside.range_table(beside), tabulate_beside.depth_t
 # ## Do techniques agree?
 #
 # Two techniques agree if the tasks and models that lie deep by one lie deep by the other. A point is one combination of
-# task and model, and the correlation is Pearson's, over M-CoG or over the weights of all layers.
+# task and model, and the correlation is Pearson's, over M-CoG or over the weights of all layers. With $x_i$ by one
+# technique and $y_i$ by the other, and $\bar x$ and $\bar y$ their means,
+#
+# $$
+# r = \frac{\sum_i (x_i - \bar x)(y_i - \bar y)}{\sqrt{\sum_i (x_i - \bar x)^2 \, \sum_i (y_i - \bar y)^2}} .
+# $$
+#
+# ### An example to follow by hand
+#
+# The M-CoG of four made-up combinations, in models of twelve layers, by two techniques on scales of their own:
+
+# %% tags=["hide-input"]
+from memloc.publishing.worked_techniques import two_scales
+
+by_hand, numbers = two_scales()
+facts.glue_all("beside-hand", numbers, by_hand)
+tabulate.show_table(by_hand)
+
+# %% [markdown]
+# The fourth lies at {glue:text}`beside-hand-fourth-swapping` by swapping and at
+# {glue:text}`beside-hand-fourth-gradients` by gradients, nearly a layer deeper. But swapping's scale ends early, and
+# along the scales these are depths of {glue:text}`beside-hand-fourth-x` and {glue:text}`beside-hand-fourth-y`, about
+# the same. The products add up to {glue:text}`beside-hand-products`, the squares to {glue:text}`beside-hand-squares-x`
+# and {glue:text}`beside-hand-squares-y`, so $r$ = {glue:text}`beside-hand-r`. It would be the same of depths, because a
+# correlation takes no notice of where a scale begins or how wide it is. And it is that high although the techniques
+# disagree on which of the second and third lies deeper.
+#
+# ### This copy
+#
 # {numref}`fig-beside-agreement` has this run's correlations below the diagonal, with the number of points, and those of
 # the original study above it. The study's are over 48 points of pre-trained models on real tasks; with fewer than three
 # points nothing can be correlated, and with a handful almost any correlation can come about by chance.
@@ -109,10 +137,8 @@ sum; mean over seeds. *No run*: not in the released results."""
 real.show_figure(released, figures_beside.scaled_weights, "fig-beside-real-weights", caption)
 
 # %% tags=["hide-input"]
-real.show_numbers(released, tabulate_beside.depth_table)
-
-# %% tags=["hide-input"]
-real.show_tables(released, tabulate_beside.range_table, tabulate_beside.techniques_table)
+tables = (tabulate_beside.depth_table, tabulate_beside.range_table, tabulate_beside.techniques_table)
+real.show_numbers(released, *tables)
 
 # %% [markdown]
 # Where the table has a column of the study, it is the mean of its four techniques for BERT, in layers of twelve. That

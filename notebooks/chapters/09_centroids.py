@@ -43,8 +43,30 @@ Markdown(f"This copy: {study.origin} {study.mark}")
 #
 # which is 1 at the centroid of the original class and 0 at that of the wrong label. Where a layer does not tell the
 # classes apart, what little lies between the centroids is chance: positions spread widely, and noisy examples, which
-# are part of neither centroid, lie near .5 on average. A crossing there means nothing. Positions are pooled over all
-# ordered pairs of classes; pairs with too few noisy examples are left out.
+# are part of neither centroid, lie near .5 on average. A crossing there means nothing.
+#
+# ### An example to follow by hand
+#
+# A made-up model has four layers and states of two numbers. After layer 2 the centroids are $p_a = (0, 0)$ and
+# $p_b = (2, 2)$, and a noisy example is at $h = (1, 1.6)$. So $t = (1 \cdot 2 + 1.6 \cdot 2) / (2^2 + 2^2)$ =
+# {glue:text}`centroid-hand-t2`: nearer to its original class.
+
+# %% tags=["hide-input"]
+from memloc.publishing.worked_techniques import one_path
+
+by_hand, numbers = one_path()
+facts.glue_all("centroid-hand", numbers, by_hand)
+tabulate.show_table(by_hand)
+
+# %% [markdown]
+# The example changes sides at layer {glue:text}`centroid-hand-cross`, the first after which it is below .5. On the
+# whole it moves by {glue:text}`centroid-hand-way`, of which {glue:text}`centroid-hand-fall` at that layer: its largest
+# step is {glue:text}`centroid-hand-step` of the way. Up to layer 3 it also lies *beside* the line, which $t$ does not
+# see.
+#
+# ### Which pairs count
+#
+# Positions are pooled over all ordered pairs of classes; pairs with too few noisy examples are left out.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_techniques.pair_table(study))

@@ -53,7 +53,8 @@ tabulate.show_table(tabulate_classroom.assignment_table())
 # Each chapter ends in exercises for the seminar room. The free part of *control*, a control experiment of one's own,
 # is a good start for a project: the {doc}`chapter on planted memory <03c_planted>` enters a new localiser in a few
 # lines and scores it. Chapters that neither plan needs suit a talk or an essay: {doc}`maps <09b_maps>`,
-# {doc}`size <09d_size>`, and the {doc}`ledger <13_ledger>` on what it takes to say that a finding holds.
+# {doc}`the number of classes <09c_binarised>`, {doc}`size <09d_size>`, {doc}`other draws <09e_sensitivity>`, and the
+# {doc}`ledger <13_ledger>` on what it takes to say that a finding holds.
 #
 # ## Hand out
 #

@@ -130,9 +130,9 @@ def show_figure(data: T | None, draw: Callable[[T], Drawn], name: str, caption: 
         show(drawn.figure, name, f"{caption} {made(data.study)}", alt=drawn.alt)
 
 
-def show_numbers(data: S | None, tabulated: Callable[[S], pd.DataFrame]) -> Any:
-    """Show a table of the released run and what the run is; nothing if there is none."""
-    return None if data is None else show_table(tabulated(data), about(data))
+def show_numbers(data: S | None, *tabulated: Callable[[S], pd.DataFrame]) -> Any:
+    """Show tables of the released run and what the run is; nothing if there is none."""
+    return None if data is None else show_table(*(table(data) for table in tabulated), about(data))
 
 
 def show_tables(data: T | None, *tabulated: Callable[[T], pd.DataFrame]) -> Any:
