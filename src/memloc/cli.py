@@ -278,6 +278,8 @@ def _book_execute(arguments: argparse.Namespace) -> int:
         force=arguments.force,
         solutions=arguments.solutions,
     )
+    if arguments.only and any(run.state == "executed" for run in runs):
+        print("`memloc book build` makes the pages from it")
     return 1 if any(run.state == "failed" for run in runs) else 0
 
 

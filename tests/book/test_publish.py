@@ -21,7 +21,9 @@ def test_notebooks_and_tables_lie_beside_their_pages(book: Path) -> None:
     name = next((book / "notebooks" / "chapters").glob("*.py")).stem
     chapters = target / "book" / "chapters"
     assert (chapters / f"{name}.html").is_file()
-    assert (chapters / f"{name}.ipynb").read_bytes() == (book / "book" / "chapters" / f"{name}.ipynb").read_bytes()
+    made = book / "book" / "chapters" / "data" / name / f"{name}.ipynb"
+    assert (chapters / f"{name}.ipynb").read_bytes() == made.read_bytes()
+    assert (target / "_sources" / "book" / "chapters" / f"{name}.ipynb").read_bytes() == made.read_bytes()
     assert (chapters / "data" / name / "fig-test-line.csv").read_text().startswith("row,column,kind,x,y\n")
     assert (target / ".nojekyll").is_file()
     assert not list(target.rglob("*.run.json"))

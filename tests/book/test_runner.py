@@ -85,10 +85,36 @@ def test_failure_is_told_and_the_others_go_on(sources: Sources) -> None:
     assert runs["02_good"].state == "executed"
     assert runs["01_bad"].state == "failed"
     assert "code cell 2 (begins `def deep():`)" in runs["01_bad"].error
-    assert "KeyError: 'the-reason'" in runs["01_bad"].error.splitlines()[-1]
+    assert "KeyError: 'the-reason'" in runs["01_bad"].error.splitlines()[-2]
+    assert runs["01_bad"].error.endswith(".01_bad.failed.ipynb")
     assert "\x1b" not in runs["01_bad"].error
-    assert not (out / "01_bad.ipynb").exists(), "an older outcome must not pass for the present one"
+    assert not (out / "01_bad.ipynb").exists(), "nobody could say what made it"
     assert "| `01_bad` | not run |" in (out / "status.md").read_text()
+
+
+def test_failure_leaves_the_page_and_says_what_made_it(sources: Sources) -> None:
+    """A reader who tries a parameter that does not work still has a book that can be built."""
+    folder = sources(**{"01_a": TINY + "\n# %%\nassert factor == 1\n"})
+    out = folder.parents[1] / "book" / "chapters"
+    run(folder)
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    said: list[str] = []
+    (failed,) = runner.execute_chapters("smoke", {"factor": 2}, out, sources=folder, say=said.append)
+    assert failed.state == "failed"
+    assert any("the page of the run before stays" in line for line in said)
+    after = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert after.pop(".01_a.failed.ipynb")
+    assert after == before
+    assert run(folder)["01_a"].state == "current", "it still is what its record says"
+
+
+def test_two_executions_at_once_are_refused(sources: Sources) -> None:
+    folder = sources(**{"01_a": TINY})
+    book = folder.parents[1] / "book"
+    book.mkdir()
+    with runner._alone(book), pytest.raises(MemlocError, match="another one is at work"):
+        run(folder)
+    assert run(folder)["01_a"].state == "executed"
 
 
 def test_kernel_that_dies_is_a_failure(sources: Sources) -> None:

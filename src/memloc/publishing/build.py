@@ -20,6 +20,7 @@ import yaml
 from memloc.errors import MemlocError
 from memloc.publishing import project_root
 from memloc.publishing.chapters import file_hash, write_text_whole
+from memloc.publishing.downloads import DATA
 from memloc.publishing.mending import mend
 
 # nitpicky, warnings are errors, but all of them are shown at once
@@ -56,8 +57,17 @@ def build_html(root: Path | None = None, *, force: bool = False) -> Path:
         shutil.rmtree(root / "_build" / "html", ignore_errors=True)  # pages that the book no longer has
     _jupyter_book(root, every)
     mend(index.parent)
+    put_notebooks(root, index.parent)
     write_text_whole(stamp, json.dumps(now) + "\n")
     return index
+
+
+def put_notebooks(root: Path, html: Path) -> None:
+    """Let the button at a page's top give the notebook that reads well elsewhere, as the page's end does."""
+    for source in sorted((html / "_sources").rglob("*.ipynb")):
+        page = root / source.relative_to(html / "_sources")
+        if (made := page.parent / DATA / page.stem / page.name).is_file():
+            shutil.copyfile(made, source)
 
 
 def is_current(root: Path) -> bool:

@@ -187,9 +187,10 @@ def record_path(out: Path, name: str) -> Path:
 def read_record(out: Path, name: str) -> dict[str, Any] | None:
     """The record of a chapter; ``None`` unless it is readable and what lies beside it is what it tells of."""
     try:
-        record = json.loads(record_path(out, name).read_text(encoding="utf-8"))
+        path = record_path(out, name)  # of a page of the atlas, as seen from the chapters, in another folder
+        record = json.loads(path.read_text(encoding="utf-8"))
         whole = record["notebook_sha256"] == file_hash(out / f"{name}.ipynb")
-        whole = whole and all((out / "data" / record["name"] / file).is_file() for file in record["data"])
+        whole = whole and all((path.parent / "data" / record["name"] / file).is_file() for file in record["data"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return dict(record) if whole else None

@@ -108,7 +108,7 @@ def add_footer(
         *("## Re-run this page", "", f"{active} make this page as it stands here.{others}"),
         *("", "```bash", command, "memloc book build", "```", ""),
         f"- Source: {{download}}`{Path(source).name} </{source}>`, which JupyterLab opens as a notebook.",
-        f"- Executed notebook: {{download}}`{name}.ipynb <{name}.ipynb>`.",
+        f"- Executed notebook: {{download}}`{name}.ipynb <{DATA}/{name}/{name}.ipynb>`.",
     ]
     if files:
         lines.append("- Numbers shown on this page, as CSV:")

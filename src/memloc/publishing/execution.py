@@ -19,6 +19,7 @@ from memloc.publishing.chapters import KERNELSPEC, read_source, write_text_whole
 from memloc.publishing.downloads import DATA, add_footer, take_data
 from memloc.publishing.exercises import put_solutions, read_solutions, solutions_path
 from memloc.publishing.numbers import link_numbers
+from memloc.publishing.plain import plain_notebook
 
 TRACEBACK_LINES = 12
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -49,6 +50,11 @@ class Job:
         return self.out / DATA / self.name
 
     @property
+    def download(self) -> Path:
+        """The notebook that readers download."""
+        return self.data / f"{self.name}.ipynb"
+
+    @property
     def partial(self) -> Path:
         """The notebook while it is being executed; papermill saves it after every cell."""
         return self.out / f".{self.name}.running.ipynb"
@@ -76,7 +82,7 @@ def limit_threads(number: int) -> None:
 
 
 def execute(job: Job) -> Outcome:
-    """Execute a chapter and put its notebook in place whole, or leave none in place if it fails."""
+    """Execute a chapter and put its notebook in place whole; if it fails, what was in place stays."""
     from papermill import execute_notebook
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
@@ -103,17 +109,17 @@ def execute(job: Job) -> Outcome:
             finish(notebook, job)
             put_solutions(notebook, read_solutions(solutions_path(job.source)), job.solutions)
             link_numbers(notebook, job.name, job.data)
+            write_text_whole(job.download, nbformat.writes(plain_notebook(notebook)))
             add_footer(notebook, job.command, relative(job.source, job.root), job.name, files, job.free)
             write_text_whole(job.target, nbformat.writes(notebook))
         except PapermillExecutionError as failure:
             error = describe(failure)
             os.replace(job.partial, job.failed)
+            error += f"\n    the notebook up to there: {relative(job.failed, Path.cwd())}"
         except Exception as failure:  # a kernel that died or could not start: the other chapters go on all the same
             error = f"its kernel or its sources ({type(failure).__name__}: {failure})"
         finally:
             job.partial.unlink(missing_ok=True)
-    if error:
-        job.target.unlink(missing_ok=True)  # an outcome of older code must not pass for this one's
     return Outcome(job.name, time.monotonic() - start, error)
 
 

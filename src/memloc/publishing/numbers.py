@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from memloc.errors import MemlocError
 from memloc.publishing.chapters import write_text_whole
 from memloc.publishing.downloads import DATA, ONE_LINE
+from memloc.publishing.plain import LEADING, glued
 from memloc.publishing.sources import Source, sources_of
 
 if TYPE_CHECKING:
@@ -72,12 +73,9 @@ def take_groups(notebook: NotebookNode) -> list[Group]:
     Raises:
         MemlocError: if a number was glued without it.
     """
-    values: dict[str, str] = {}
+    values = glued(notebook)
     told: list[Mapping[str, Any]] = []
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
-        for output in cell.outputs:
-            if name := output.get("metadata", {}).get("scrapbook", {}).get("name"):
-                values[name] = next((str(v) for k, v in output.data.items() if k.endswith("text/plain")), "")
         told += [o.metadata[TRACED] for o in cell.outputs if TRACED in o.get("metadata", {})]
         cell["outputs"] = [o for o in cell.outputs if TRACED not in o.get("metadata", {})]
     groups: list[Group] = []
@@ -127,7 +125,7 @@ def link_numbers(notebook: NotebookNode, page: str, folder: Path) -> None:
         import nbformat  # takes a second, which the kernel of every page would spend
 
         cell = nbformat.v4.new_markdown_cell("\n".join(["## Numbers on this page", "", ABOUT, "", *lines]))
-        cell["id"] = f"{page[:50]}-numbers"
+        cell["id"] = f"{page[:50]}{LEADING}"
         notebook.cells.append(cell)
 
 

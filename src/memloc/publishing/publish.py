@@ -58,11 +58,12 @@ def _beside(root: Path, target: Path, name: str) -> None:
     record = read_record(source.parent, source.name)
     if record is None:
         return  # a page of prose
-    shutil.copyfile(source.with_name(f"{source.name}.ipynb"), target / f"{name}.ipynb")
+    data = source.parent / DATA / source.name
+    shutil.copyfile(data / f"{source.name}.ipynb", target / f"{name}.ipynb")
     for file in record["data"]:
         place = target / page.parent / DATA / page.name / file
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.parent / DATA / source.name / file, place)
+        shutil.copyfile(data / file, place)
 
 
 def _for_launching(root: Path, target: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from memloc import provenance
+from memloc.disk import Disk, Lock
 from memloc.errors import MemlocError, unknown_name
 from memloc.publishing import atlas, chapters, project_root, status
 from memloc.publishing.execution import Job, Outcome, cells_done, execute, limit_threads
@@ -75,11 +77,12 @@ def execute_chapters(
         say: receives progress, a line at a time.
 
     Returns:
-        One entry a chapter, in reading order. A failed chapter does not stop the others: look at ``state``.
+        One entry a chapter, in reading order. A failed chapter does not stop the others: look at ``state``. The page
+        that an earlier run made of it stays, with the record of what that was.
 
     Raises:
         MemlocError: before anything is executed, for an unknown chapter, parameter, task, model or way to treat
-            solutions, or a number of workers below 1.
+            solutions, a number of workers below 1, or where another execution of this book is at work.
     """
     check_way(solutions)
     if workers < 1:
@@ -109,18 +112,34 @@ def execute_chapters(
             runs[chapter.name] = ChapterRun(chapter.name, "current", record["seconds"])
             say(f"{chapter.name}: current")
         else:
-            chapters.record_path(place, chapter.name).unlink(missing_ok=True)
+            if not chapters.read_record(place, chapter.name):  # nobody could say what made a notebook that lies there
+                (place / f"{chapter.name}.ipynb").unlink(missing_ok=True)
             place.mkdir(parents=True, exist_ok=True)
             again = command(chapter, given, solutions)
             accepted = chapter.accepted(given)
             free = tuple(name for name in chapter.declared if name in chapter.free - {"profile"})
             todo.append(Job(chapter.name, chapter.path, accepted, place, root, solutions, chapter.words, again, free))
-    for job, outcome in _in_parallel(todo, workers, say):
-        if not outcome.error:
-            _record(job, outcome, profile, keys[job.name])
-        runs[job.name] = ChapterRun(job.name, "failed" if outcome.error else "executed", outcome.seconds, outcome.error)
+    with _alone(out.parent):
+        for job, outcome in _in_parallel(todo, workers, say):
+            if not outcome.error:
+                _record(job, outcome, profile, keys[job.name])
+            state = "failed" if outcome.error else "executed"
+            runs[job.name] = ChapterRun(job.name, state, outcome.seconds, outcome.error)
     status.write_status(out, [status.seen_from(chapter.folder, chapter.name) for chapter in every], left_out)
     return [runs[chapter.name] for chapter in found]
+
+
+@contextlib.contextmanager
+def _alone(book: Path) -> Iterator[None]:
+    """One execution of a book at a time: two would write the same notebooks.
+
+    Raises:
+        MemlocError: if another is at work.
+    """
+    with Lock(book / ".execute.lock", Disk()).if_free() as free:
+        if not free:
+            raise MemlocError("book", str(book), "one `memloc book execute` at a time; another one is at work on it")
+        yield
 
 
 def unfinished(profile: str) -> list[str]:
@@ -157,6 +176,8 @@ def _in_parallel(jobs: list[Job], workers: int, say: Callable[[str], None]) -> I
                     job = waiting.pop(future)
                     outcome = _outcome(future, job, began)
                     say(_line(outcome, len(jobs) - len(waiting), len(jobs)))
+                    if outcome.error and job.target.exists():
+                        say(f"{job.name}: the page of the run before stays as it was")
                     yield job, outcome
                 if waiting and time.monotonic() - reported > HEARTBEAT:
                     reported = time.monotonic()
@@ -173,7 +194,6 @@ def _outcome(future: Future[Outcome], job: Job, began: float) -> Outcome:
         return future.result()
     except BrokenProcessPool:
         job.partial.unlink(missing_ok=True)
-        job.target.unlink(missing_ok=True)
         return Outcome(job.name, time.monotonic() - began, "its process was killed (out of memory?)")
 
 
