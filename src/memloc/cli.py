@@ -189,7 +189,7 @@ def _run(arguments: argparse.Namespace) -> int:
     asked = experiments_of(arguments)
     runs = [run for one in asked for run in run_profile(one, arguments.workers, threads=arguments.threads)]
     failed = [run for run in runs if run.error]
-    print(f"{len(runs) - len(failed)} of {len(runs)} cells are in the store")
+    print(f"{len(runs) - len(failed)} of {len(runs)} cells are in the store; `results` in place of `run` shows them")
     return 1 if failed else 0
 
 
@@ -212,7 +212,7 @@ def _results(arguments: argparse.Namespace) -> None:
         return _verify(arguments.verify)
     if arguments.migrate:
         return _migrate(arguments.migrate)
-    from memloc.analysis.overview import overview
+    from memloc.analysis.overview import outside, overview
 
     asked = experiments_of(arguments)
     for experiment in asked:
@@ -220,6 +220,8 @@ def _results(arguments: argparse.Namespace) -> None:
         if len(asked) > 1:
             print(f"\n{experiment.profile.name}")
         print_table(frame.astype(object).to_numpy().tolist(), frame.columns.tolist())
+        if note := outside(frame):
+            print(note)
     if arguments.release:
         from memloc.releasing import release, release_each
 

@@ -201,7 +201,7 @@ def run_mine(tmp_path: Path, *more: object) -> list[object]:
 
 def test_no_data_folder(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = refused(capsys, home, *run_mine(tmp_path))
-    assert told == "data folder: None; accepted: a folder given by --data or by MEMLOC_DATA"
+    assert told == "data folder: 'none was given'; accepted: a folder, by --data or by MEMLOC_DATA"
     told = refused(capsys, home, *run_mine(tmp_path, "--data", tmp_path / "nowhere"))
     assert "nowhere'; accepted: a folder that exists" in told
     (tmp_path / "empty").mkdir()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from memloc import tables
-from memloc.analysis.overview import overview
+from memloc.analysis.overview import outside, overview
 from memloc.pipeline import CellId
 from memloc.techniques.swapping import windows
 
@@ -99,3 +99,10 @@ def test_what_weighs_no_layers_says_what_it_tells_instead(shown: pd.DataFrame) -
     assert shown.loc["centroids", "instead"] == "crossing 3.0, initiation 2.0"
     assert shown.loc["maps", "instead"] == "generalisation score 0.250"
     assert "layer_weight" in shown.loc["mine", "instead"]
+
+
+def test_a_depth_outside_its_range_is_explained() -> None:
+    frame = pd.DataFrame({"technique": ["swapping", "retraining", "maps"], "depth": ["0.43", "-0.12", "-"]})
+    assert outside(frame).startswith("A depth below 0 or above 1 (retraining)")
+    assert outside(frame[frame["technique"] != "retraining"]) == ""
+    assert outside(frame.drop(columns="depth")) == ""

@@ -203,7 +203,7 @@ def test_models_that_choose_no_class(world: Path) -> None:
 
 def test_names_that_are_neither_folder_nor_repository(world: Path) -> None:
     for name in ("./nowhere", "nowhere", str(world / "nowhere")):
-        with pytest.raises(MemlocError, match="accepted: a folder with a sequence classifier, or a hub's owner/name"):
+        with pytest.raises(MemlocError, match="accepted: a folder that save_pretrained wrote, a hub's owner/name"):
             find(name)
 
 

@@ -17,6 +17,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import memloc
 from memloc.cli import main
 from memloc.errors import MemlocError
+from memloc.own.checkpoints import find
 from memloc.own.prepare import Prepared
 from memloc.training import loop
 
@@ -184,7 +185,16 @@ def test_checkpoints_cut_texts_where_training_did(tmp_path: Path) -> None:
 def test_a_table_with_given_labels_is_not_perturbed_again(tmp_path: Path) -> None:
     saved(stock("bert"), "bert", tmp_path / "start")
     sentences(40).to_csv(tmp_path / "data.csv", index=False)
-    with pytest.raises(
-        MemlocError, match=r"columns of data.csv: .*accepted: texts and the right label, no given labels"
-    ):
+    with pytest.raises(MemlocError, match=r"columns of data.csv: .*accepted: no column given"):
         memloc.prepare(tmp_path / "start", tmp_path / "data.csv", tmp_path / "out", device="cpu")
+    sentences(40).drop(columns=["given", "label"]).to_csv(tmp_path / "data.csv", index=False)
+    with pytest.raises(MemlocError, match=r"columns of data.csv: .*accepted: a column label too"):
+        memloc.prepare(tmp_path / "start", tmp_path / "data.csv", tmp_path / "out", device="cpu")
+
+
+def test_a_shipped_model_is_a_start_by_its_name() -> None:
+    """Whoever has no checkpoint at hand can try the command offline."""
+    found = find("nano-bert")
+    assert (found.title, found.config.num_hidden_layers) == ("nano-bert", 12)
+    with pytest.raises(MemlocError, match="or a pretrained model that `memloc models` lists"):
+        find("nano-brt")

@@ -67,6 +67,20 @@ def overview(experiment: Experiment) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("-")
 
 
+def outside(frame: pd.DataFrame) -> str:
+    """What to make of M-CoG outside their attainable range, if the overview has any; empty if not."""
+    if "depth" not in frame:
+        return ""  # nothing is in the store
+    depth = pd.to_numeric(frame["depth"], errors="coerce")
+    techniques = sorted(set(frame.loc[(depth < 0) | (depth > 1), "technique"]))
+    if not techniques:
+        return ""
+    return (
+        f"A depth below 0 or above 1 ({', '.join(techniques)}): the attainable range takes for granted that no window "
+        "forgets more than all layers together, and here some do."
+    )
+
+
 def _told(technique: str, seeds: Found, resamples: int) -> dict[str, str]:
     """What a technique tells of one task and model."""
     frames = [tables.read(artefact.file("rows.parquet"), tables.ROWS) for artefact in seeds.values()]

@@ -7,6 +7,7 @@ Every task with more than two classes also has a binarised variant, ``<task>v2``
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ __all__ = [
     "TaskSpec",
     "base_of",
     "get_task",
+    "is_built_in",
     "load_catalogue",
     "register_task",
     "task_names",
@@ -46,6 +48,16 @@ def get_task(name: str) -> TaskSpec:
     if name not in tasks:
         raise unknown_name("task", name, tasks, OF_ONES_OWN)
     return tasks[name]
+
+
+@functools.cache
+def _built_in() -> frozenset[str]:
+    return frozenset(entry.name for spec in _read(BUILT_IN) for entry in (spec, *_binarised(spec)))
+
+
+def is_built_in(name: str) -> bool:
+    """Whether the entry is the package's own, and not from a user's file."""
+    return name in _built_in()
 
 
 def base_of(spec: TaskSpec) -> TaskSpec:

@@ -61,7 +61,7 @@ def load_files(spec: TaskSpec, data_dir: Path | None = None) -> RawTask:
 def _folder(data_dir: Path | None) -> Path:
     given = data_dir or os.environ.get("MEMLOC_DATA")
     if not given:
-        raise MemlocError("data folder", None, "a folder given by --data or by MEMLOC_DATA")
+        raise MemlocError("data folder", "none was given", "a folder, by --data or by MEMLOC_DATA")
     folder = Path(given)
     if not folder.is_dir():
         raise MemlocError("data folder", str(folder), "a folder that exists (--data or MEMLOC_DATA)")

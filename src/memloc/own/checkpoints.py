@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memloc.errors import MemlocError
+from memloc.models.catalogue import get_model, locate, model_names
 
 if TYPE_CHECKING:
     import torch
 
 ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+ACCEPTED = "a folder that save_pretrained wrote, a hub's owner/name, or a pretrained model that `memloc models` lists"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack")
 
 
@@ -134,16 +136,18 @@ def _tensors(paths: list[Path], title: str) -> Iterator[tuple[str, torch.Tensor]
 
 
 def find(what: str | Path) -> OwnCheckpoint:
-    """The checkpoint of a folder, or of a hub's repository ``owner/name`` or ``owner/name@revision``.
+    """The checkpoint of a folder, a hub's repository ``owner/name`` or ``owner/name@revision``, or a catalogue's model.
 
     Raises:
         MemlocError: naming what is missing; pickled weights are refused with the command that converts them.
     """
     title, folder = str(what), Path(what)
     listed: list[str] = []
+    if not folder.is_dir() and title in model_names() and get_model(title).pretrained:
+        folder = locate(get_model(title))
     if not folder.is_dir():
         if title.count("/") != 1 or title.startswith((".", "/", "~")):
-            raise MemlocError("model", title, "a folder with a sequence classifier, or a hub's owner/name")
+            raise MemlocError("model", title, ACCEPTED)
         from memloc.data.snapshot import cached_paths, fetch_snapshot
         from memloc.models.hub import PATTERNS
 

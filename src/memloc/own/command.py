@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from memloc.own.result import Localised
 
-FOLDER = "folder, or a hub's owner/name[@revision]"
+FOLDER = "folder, a hub's owner/name[@revision], or a name that `memloc models` lists"
 
 
 def add_commands(commands: Any) -> None:
@@ -48,7 +48,9 @@ def add_commands(commands: Any) -> None:
     prepare.add_argument("--noise", type=float, default=0.15, help="share of wrong labels in each class (default: .15)")
     prepare.add_argument("--held-out", type=float, default=0.1, help="share of rows kept for validation (default: .1)")
     prepare.add_argument("--epochs", type=int, default=50, help="at most; stops when memorised (default: 50)")
-    prepare.add_argument("--lr", type=float, default=1e-5, help="learning rate (default: 1e-5)")
+    prepare.add_argument(
+        "--lr", type=float, default=1e-5, help="learning rate (default: 1e-5; small models need more, such as 5e-4)"
+    )
     prepare.add_argument("--batch-size", type=int, default=8)
     prepare.add_argument("--seed", type=int, default=1, help="of wrong labels, a new head and training (default: 1)")
     prepare.add_argument("--frozen", action="store_true", help="train a twin of which only the head learns, too")
@@ -118,6 +120,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
         frozen=arguments.frozen,
         max_length=arguments.max_length,
         device=arguments.device,
+        say=say,
     )
     for arm, told in made.arms.items():
         print(f"{arm}: {told}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from memloc.training.batches import Encoded
 
 DATA = "data.parquet"
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -63,6 +66,7 @@ def prepare(
     frozen: bool = False,
     max_length: int | None = None,
     device: str = "auto",
+    say: Callable[[str], None] = log.info,
 ) -> Prepared:
     """Give a share of a table wrong labels and train a classifier and its twin on it (method 1.2 and 2).
 
@@ -79,6 +83,7 @@ def prepare(
         held_out: share of rows kept for validation; not perturbed.
         frozen: also train an arm of which only the head learns, the baseline of gradients and probing.
         max_length: tokens of an example.
+        say: told which arm begins, and what became of it.
 
     Raises:
         MemlocError: for bad input, before anything is written.
@@ -113,7 +118,9 @@ def prepare(
         classifier.to(where)
         told = {}
         for arm in ("perturbed", "normal", *(["frozen"] if frozen else [])):
+            say(f"{arm}: training on {len(learnt)} rows, at most {epochs} epochs; interrupted, the same call goes on")
             told[arm] = _train(classifier, arm, learnt, kept, config, seed, work)
+            say(f"{arm}: {told[arm]}")
             tokenizer.save_pretrained(work / arm)
         (work / "about.json").write_text(json.dumps(about, indent=1))
     folder.publish()
@@ -132,8 +139,11 @@ def wrong_labels(path: Path, config: DataConfig, held_out: float) -> tuple[list[
 
     frame = read_frame(path)
     texts_of(frame, path.name)
-    if "label" not in frame.columns or "given" in frame.columns:
-        raise MemlocError(f"columns of {path.name}", list(frame.columns), "texts and the right label, no given labels")
+    if "label" not in frame.columns:
+        raise MemlocError(f"columns of {path.name}", list(frame.columns), "a column label too, with the right labels")
+    if "given" in frame.columns:
+        accepted = "no column given: wrong labels are made here; for those that are there, memloc localise"
+        raise MemlocError(f"columns of {path.name}", list(frame.columns), accepted)
     values = [str(value) for value in frame["label"]]
     names = sorted(set(values), key=lambda v: (0, int(v), v) if v.lstrip("-").isdigit() else (1, 0, v))
     if len(names) < 2 or "" in names:

@@ -102,10 +102,11 @@ def add_footer(
         parameters: of the page, which may be given otherwise.
     """
     active = "In the project's folder, with its environment active (`source .venv/bin/activate`), these lines"
+    own = " Put your own paths for what they name." if "--data DIR" in command or "--catalogue" in command else ""
     names = ", ".join(f"`{parameter}`" for parameter in parameters)
     others = f" Others are chosen by `-p name=value`; this page has {names}." if names else ""
     lines = [
-        *("## Re-run this page", "", f"{active} make this page as it stands here.{others}"),
+        *("## Re-run this page", "", f"{active} make this page as it stands here.{own}{others}"),
         *("", "```bash", command, "memloc book build", "```", ""),
         f"- Source: {{download}}`{Path(source).name} </{source}>`, which JupyterLab opens as a notebook.",
         f"- Executed notebook: {{download}}`{name}.ipynb <{DATA}/{name}/{name}.ipynb>`.",

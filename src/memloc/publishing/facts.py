@@ -5,14 +5,14 @@ A sentence around them must be true whatever they are, because they belong to th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from memloc.analysis.layers import relative_depth
 from memloc.analysis.status import ALPHA, MEMORISED
-from memloc.publishing.figures import listed, model_title
+from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading import Place, Study, Swapping, Training
 
 NONE = "none"
@@ -52,14 +52,9 @@ def study_facts(study: Study) -> dict[str, str]:
         "origin": study.origin,
         "rate": f"{100 * profile.data.noise_rate:g} %",
         "rate-share": f"{profile.data.noise_rate:g}",
-        "rows": span(sizes),
+        "rows": span(sizes, 0),
         "data-seed": str(profile.data.seed),
     }
-
-
-def span(numbers: Sequence[float]) -> str:
-    """From the smallest to the largest, or the one number they all are."""
-    return f"{min(numbers)}" if min(numbers) == max(numbers) else f"{min(numbers)} to {max(numbers)}"
 
 
 def training_facts(training: Training) -> dict[str, str]:
@@ -73,7 +68,7 @@ def training_facts(training: Training) -> dict[str, str]:
         "learnt": str(int(status["learnt"].sum())),
         "both": str(int(kept["learnt"].sum())),
         "not-learnt-tasks": listed(not_learnt) if not_learnt else NONE,
-        "epochs": span(status["epochs"].tolist()),
+        "epochs": span(status["epochs"].tolist(), 0),
         "cost": f"{100 * (status['normal'] - status['validation']).mean():.1f}",
         "threshold": f"{MEMORISED:g}",
         "alpha": f"{ALPHA:g}",

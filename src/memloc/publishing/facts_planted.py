@@ -13,8 +13,7 @@ from memloc.planted.overall import SHOWN
 from memloc.planted.rules import read_rules
 from memloc.profiles.planting import BLIND, ORACLE
 from memloc.publishing.facts import NONE
-from memloc.publishing.figures import listed, model_title
-from memloc.publishing.figures_techniques import span
+from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading_planted import SMOKE, Board
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.publishing.tabulate_planted import number

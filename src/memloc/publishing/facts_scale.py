@@ -6,9 +6,8 @@ import pandas as pd
 
 from memloc.publishing.facts import NONE
 from memloc.publishing.facts_workflow import read_workflow, workflow_facts
-from memloc.publishing.figures import listed
+from memloc.publishing.figures import listed, span
 from memloc.publishing.figures_scale import HOUR
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading import open_release
 from memloc.publishing.reading_scale import CUTS, HOLDS, STUDY_WIDTH, VARIED, Calculated, Growth
 from memloc.publishing.sources import PACKAGE

@@ -9,10 +9,9 @@ import pandas as pd
 
 from memloc.analysis.weights import variants
 from memloc.publishing.facts import NONE, where
-from memloc.publishing.figures import listed
+from memloc.publishing.figures import listed, span
 from memloc.publishing.figures_beside import agreements
 from memloc.publishing.figures_centroids import EVENTS, events_of
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading import ByPlace, Place
 from memloc.publishing.reading_techniques import Beside, Told
 

@@ -93,6 +93,15 @@ def listed(words: Sequence[str]) -> str:
 VIEWS = ("nothing", "cue", "operator", "partner", "cue+operator", "cue+partner")
 
 
+def span(values: Sequence[float], digits: int = 2) -> str:
+    """``.. to ..``, or the one number they all are; ``not known`` without any."""
+    known = [value for value in values if np.isfinite(value)]
+    if not known:
+        return "not known"
+    low, high = f"{min(known):.{digits}f}", f"{max(known):.{digits}f}"
+    return low if low == high else f"{low} to {high}"
+
+
 def best_accuracies(tasks: Sequence[str] = ("gen-cue-6a", "gen-comp-6a", "gen-rel-6a")) -> Drawn:
     """The best accuracy of a rule that sees only some words of an example: a row a generated task, a column a view."""
     import matplotlib.pyplot as plt
@@ -135,7 +144,7 @@ def class_sizes(study: Study) -> Drawn:
         panel.tick_params(labelsize=SMALL, length=2)
     figure.supxlabel("training examples", fontsize=SMALL + 1, color=INK)
     plt.setp([p.get_yticklabels() for p in panels], fontsize=SMALL - 1)
-    told = [f"{t}: {min(c.values())} to {max(c.values())} in each of {len(c)} classes" for t, c in classes.items()]
+    told = [f"{t}: {span(list(c.values()), 0)} in each of {len(c)} classes" for t, c in classes.items()]
     return Drawn(
         figure, f"Bars, one panel a task, one bar a class, as long as its training examples. {'; '.join(told)}."
     )
@@ -158,7 +167,7 @@ def noisy_pairs(study: Study) -> Drawn:
         panel.set_xticks(range(len(place)), [_short(name) for name in place], fontsize=SMALL - 1.5, rotation=90)
         panel.set_yticks(range(len(place)), [_short(name) for name in place], fontsize=SMALL - 1.5)
         panel.grid(False)
-        told.append(f"{task}: {np.nanmin(matrix):.0f} to {np.nanmax(matrix):.0f}")
+        told.append(f"{task}: {span(matrix.ravel().tolist(), 0)}")
     name_axes(figure, "given label", "original label")
     return Drawn(
         figure,

@@ -9,9 +9,8 @@ import numpy as np
 from memloc.analysis.study import all_published
 from memloc.models.catalogue import get_model
 from memloc.publishing.atlas import STUDIED
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, model_title, name_axes, note
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, model_title, name_axes, note, span
 from memloc.publishing.figures_panels import NOT_RUN
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading_atlas import Entry, Found
 from memloc.publishing.style import FAINT, INK, MARKERS, PALETTE, sort_models, sort_tasks
 
@@ -224,5 +223,5 @@ def study_weights(model: str) -> Drawn:
     bar.ax.tick_params(labelsize=SMALL)
     peaks = [float(np.nanargmax(row)) + 1 for row in values]
     words = f"Grid of shades, a row each of {len(tasks)} tasks and a column each of {told.layers} layers. "
-    words += f"Weights go from {np.nanmin(values):.2f} to {np.nanmax(values):.2f}; "
+    words += f"Weights: {span(values.ravel().tolist())}; "
     return Drawn(figure, words + f"the heaviest layers of the tasks are layers {span(peaks, 0)}.")

@@ -9,9 +9,8 @@ import pandas as pd
 
 from memloc.analysis.agreement import DEPTH, between_models, between_techniques, matrix
 from memloc.analysis.study import published_agreement
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes, note
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes, note, span
 from memloc.publishing.figures_panels import LINES, mark_not_learnt, place_panels
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading_techniques import WEIGHING, Beside
 from memloc.publishing.style import DIVERGING, FAINT, INK, MARKERS, PALETTE
 

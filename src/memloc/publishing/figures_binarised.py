@@ -9,11 +9,10 @@ import numpy as np
 from memloc.analysis.intervals import Interval
 from memloc.analysis.layers import attainable_range, relative_depth
 from memloc.analysis.study import told
-from memloc.publishing.figures import SMALL, Drawn, legend_above, model_title, name_axes, note, tiles
+from memloc.publishing.figures import SMALL, Drawn, legend_above, model_title, name_axes, note, span, tiles
 from memloc.publishing.figures_centroids import EVENT_AXES, EVENTS, event_axes
 from memloc.publishing.figures_maps import task_look
 from memloc.publishing.figures_panels import NOT_MEMORISED
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading_binarised import CENTRE, Binarised
 from memloc.publishing.style import FAINT, sort_tasks
 from memloc.publishing.tabulate_depth import depth

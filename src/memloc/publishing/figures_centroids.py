@@ -12,9 +12,8 @@ from memloc.analysis.events import centroid_events, probing_events
 from memloc.analysis.study import Published, published_curves
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
-from memloc.publishing.figures import SMALL, Drawn, legend_above, model_title, name_axes, note, tiles
+from memloc.publishing.figures import SMALL, Drawn, legend_above, model_title, name_axes, note, span, tiles
 from memloc.publishing.figures_panels import draw_published, mark_not_learnt, place_panels
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading import Place
 from memloc.publishing.reading_techniques import Told
 from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, PALETTE, sort_models

@@ -9,9 +9,8 @@ import pandas as pd
 
 from memloc.analysis.relation import RELATIVE
 from memloc.models.catalogue import get_model
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, grid, legend_above, model_title, name_axes, note
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, grid, legend_above, model_title, name_axes, note, span
 from memloc.publishing.figures_panels import NOT_MEMORISED, NOT_RUN
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading_maps import Mapped
 from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, MARKERS, PALETTE, sort_models, sort_tasks
 from memloc.publishing.tabulate_depth import depth

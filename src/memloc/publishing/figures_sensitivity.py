@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes, span
 from memloc.publishing.figures_panels import LINES, mark_not_learnt, place_panels
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading import Place
 from memloc.publishing.reading_sensitivity import BASE, SETTINGS, Sensitivity
 from memloc.publishing.style import FAINT, INK, MARKERS, PALETTE

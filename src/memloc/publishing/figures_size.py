@@ -9,11 +9,10 @@ import pandas as pd
 
 from memloc.analysis.correlation import correlation
 from memloc.models.catalogue import get_model
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes, note, tiles
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes, note, span, tiles
 from memloc.publishing.figures_centroids import EVENTS, event_scatter
 from memloc.publishing.figures_maps import task_look
 from memloc.publishing.figures_panels import NOT_RUN
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading import Place
 from memloc.publishing.reading_size import (
     LARGER,

@@ -9,7 +9,7 @@ import numpy as np
 from memloc.analysis.intervals import Interval, Localisation
 from memloc.analysis.study import Published, published, published_curves
 from memloc.models.catalogue import get_model
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes, span
 from memloc.publishing.figures_panels import draw_published, mark_not_learnt, place_panels
 from memloc.publishing.reading import Place, Swapping
 from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, MARKERS, PALETTE, sort_models, sort_tasks
@@ -67,8 +67,8 @@ def _heatmap_words(swapping: Swapping) -> str:
         single = [float(np.max(place.error[0])) for place in swapping.places.values()]
         whole = [float(place.error[-1, 0]) for place in swapping.places.values()]
         words += (
-            f"Along the bottom row, of the shortest windows, the largest error of a panel is {min(single):.2f} to "
-            f"{max(single):.2f}; at the top, with all layers, the error is {min(whole):.2f} to {max(whole):.2f}. "
+            f"Along the bottom row, of the shortest windows, the largest error of a panel is {span(single)}; "
+            f"at the top, with all layers, the error is {span(whole)}. "
         )
     return words + (f"Empty because the labels were not memorised: {left_out} of the panels." if left_out else "")
 
@@ -116,10 +116,10 @@ def _curve_words(swapping: Swapping) -> str:
     reached = [float(np.max(place.weight_k1.value)) for place in swapping.places.values()]
     alone = [value for value in reached if np.isfinite(value)]
     words += (
-        f"The curve over all windows peaks at layers {min(peaks)} to {max(peaks)} with weights of {min(top):.2f} to "
-        f"{max(top):.2f}. "
+        f"The curve over all windows peaks at {'layers' if min(peaks) < max(peaks) else 'layer'} {span(peaks, 0)} with "
+        f"weights of {span(top)}. "
     )
-    return words + (f"That of single layers reaches {min(alone):.2f} to {max(alone):.2f}." if alone else "")
+    return words + (f"That of single layers reaches {span(alone)}." if alone else "")
 
 
 def centres(swapping: Swapping, beside: Published[float] | None = None) -> Drawn:
@@ -207,4 +207,6 @@ def _centre_words(swapping: Swapping) -> str:
     return words + (
         f"The lowest centre is {where[low]:.2f} ({low[0]}, {model_title(low[1])}), the highest {where[high]:.2f} "
         f"({high[0]}, {model_title(high[1])})."
+        if len(where) > 1
+        else f"The only centre is {where[low]:.2f}."
     )

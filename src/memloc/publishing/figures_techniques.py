@@ -8,7 +8,7 @@ import numpy as np
 
 from memloc.analysis.curves import FROZEN, curve
 from memloc.analysis.study import Published, published_curves
-from memloc.publishing.figures import Drawn, grid, legend_above, name_axes, note
+from memloc.publishing.figures import Drawn, grid, legend_above, name_axes, note, span
 from memloc.publishing.figures_panels import (
     LINES,
     NOT_MEMORISED,
@@ -42,15 +42,6 @@ PROBES = {  # target and group: label, colour, line
     ("f1_given", "clean"): ("given label of clean", GROUP_COLOURS["clean"], "-"),
     ("f1_original", "clean"): ("original label of clean", GROUP_COLOURS["clean"], "--"),
 }
-
-
-def span(values: list[float], digits: int = 2) -> str:
-    """``.. to ..``, or the one number they all are; ``not known`` without any."""
-    known = [value for value in values if np.isfinite(value)]
-    if not known:
-        return "not known"
-    low, high = f"{min(known):.{digits}f}", f"{max(known):.{digits}f}"
-    return low if low == high else f"{low} to {high}"
 
 
 def side_effects(retraining: Swapping) -> Drawn:

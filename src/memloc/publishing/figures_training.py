@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from memloc.analysis.status import MEMORISED
-from memloc.publishing.figures import Drawn, Grid, grid, legend_above, listed, name_axes
+from memloc.publishing.figures import Drawn, Grid, grid, legend_above, listed, name_axes, span
 from memloc.publishing.reading import Training
 from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, PALETTE
 
@@ -50,7 +50,7 @@ def memorisation_curves(training: Training) -> Drawn:
         figure,
         "Grid of line charts, a row a task and a column a model: accuracy on the given labels against the epoch. The "
         f"line of the noisy examples ends at or above {MEMORISED} in {reached} of {len(status)} runs, after "
-        f"{epochs.min()} to {epochs.max()} epochs; averaged over epochs it lies below that of the clean examples in "
+        f"{span(epochs.tolist(), 0)} epochs; averaged over epochs it lies below that of the clean examples in "
         f"{ahead} runs.{head}",
     )
 

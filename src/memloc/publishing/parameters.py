@@ -42,6 +42,8 @@ def read_assignments(texts: Iterable[str], chapters: Iterable[Chapter]) -> dict[
             raise MemlocError("parameter", text, "name=value")
         if name == "profile":
             raise MemlocError("parameter", text, "--profile, which names it for all chapters")
+        if not set(declared) - {"profile"}:
+            raise MemlocError("chapter parameter", name, "none: this page has no parameters")
         known = name if name in declared else f"{name}s"
         if known not in declared:
             raise unknown_name("chapter parameter", name, sorted({*declared} - {"profile"}))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from memloc.analysis.numbers import Computed, Numbers
 from memloc.config import config_key
-from memloc.data.catalogue import get_task
+from memloc.data.catalogue import get_task, is_built_in
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
@@ -128,7 +128,9 @@ class AnyRun(ABC):
     @property
     def origin(self) -> str:
         """Where the results come from, in one sentence for captions and prose."""
-        texts = "Generated tasks" if self.generated else f"Real tasks (source: {self.profile.source})"
+        own = not all(map(is_built_in, self.profile.tasks))
+        texts = f"{'Tasks of your own' if own else 'Real tasks'} (source: {self.profile.source})"
+        texts = "Generated tasks" if self.generated else texts
         models, random = self.profile.models, self.random_models
         kinds = {0: "pre-trained models", len(models): "models with random initial weights"}
         return f"{texts}; {kinds.get(len(random), 'some models with random initial weights')}."

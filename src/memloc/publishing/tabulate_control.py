@@ -10,8 +10,7 @@ from memloc.analysis.study import told
 from memloc.arms import CONTROLS, target_layers
 from memloc.pipeline import CellId
 from memloc.publishing.facts import NONE, where
-from memloc.publishing.figures import listed, model_title
-from memloc.publishing.figures_techniques import span
+from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading_control import PLACES, Known
 from memloc.publishing.tabulate_claims import claims_tables
 from memloc.publishing.tabulate_techniques import DASH

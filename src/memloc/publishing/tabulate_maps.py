@@ -10,9 +10,8 @@ from memloc.analysis.relation import ALL, RELATIVE
 from memloc.analysis.study import told, told_names
 from memloc.publishing.facts import NONE
 from memloc.publishing.facts_techniques import count_facts, extreme
-from memloc.publishing.figures import model_title
+from memloc.publishing.figures import model_title, span
 from memloc.publishing.figures_maps import depth_name
-from memloc.publishing.figures_techniques import span
 from memloc.publishing.reading_maps import Mapped
 from memloc.publishing.tabulate_techniques import DASH, number, start
 

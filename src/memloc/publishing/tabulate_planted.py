@@ -12,8 +12,7 @@ from memloc.planted.overall import SPREAD, Constants, entry_scores
 from memloc.planted.scores import entropy
 from memloc.profiles.planting import ACQUIRED, BLIND
 from memloc.publishing.facts import NONE
-from memloc.publishing.figures import listed, model_title
-from memloc.publishing.figures_techniques import span
+from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading_planted import Board
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.publishing.tabulate_techniques import DASH

@@ -11,8 +11,8 @@ import pandas as pd
 
 from memloc.analysis.correlation import task_interval, weighted_mean
 from memloc.pretraining.shares import MASKED
-from memloc.publishing.facts import NONE, span
-from memloc.publishing.figures import listed, model_title
+from memloc.publishing.facts import NONE
+from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading_pretraining import WORDS, Shipped, Worth
 from memloc.publishing.style import sort_tasks
 
@@ -76,7 +76,7 @@ def shipped_facts(models: Sequence[Shipped]) -> dict[str, str]:
     return {
         "models": listed(list(ends)),
         "tokens": _alike([f"{tokens / 1e6:.1f} million" for tokens, _ in ends.values()]),
-        "parameters": f"{span([round(model.parameters / 1e6, 1) for model in models])} million",
+        "parameters": f"{span([round(model.parameters / 1e6, 1) for model in models], 1)} million",
         "layers": _alike([str(model.spec.layers) for model in models]),
         "hidden": _alike([str(model.spec.hidden) for model in models]),
         "losses": listed([f"{model_title(name)} {loss:.2f}" for name, (_, loss) in ends.items()]),
@@ -98,7 +98,7 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
     gains, wins, beaten, unlearnt, stuck = [], [], [], [], []
     majority = pd.Series(worth.majority)
     words, seeds = worth.mean(WORDS), worth.seeds()
-    larger = [f"{model_title(name)} {span(seeds[name].tolist())}" for name in worth.yardsticks]
+    larger = [f"{model_title(name)} {span(seeds[name].tolist(), 0)}" for name in worth.yardsticks]
     for name, twin in zip(worth.pretrained, worth.twins, strict=True):
         own, drawn = worth.mean(name), worth.mean(twin)
         gains.append(f"{model_title(name)} {_mean_gain(own - drawn)}")
@@ -111,7 +111,7 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
             unlearnt.append(task)
     return {
         "tasks": str(len(worth.majority)),
-        "seeds": span(seeds.drop(index=[*worth.yardsticks, WORDS], level="start").tolist()),
+        "seeds": span(seeds.drop(index=[*worth.yardsticks, WORDS], level="start").tolist(), 0),
         "yardsticks": listed(larger) or NONE,
         "rows": f"{run.data.cap:,}",
         "gains": listed(gains),

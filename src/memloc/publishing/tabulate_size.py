@@ -16,8 +16,7 @@ from memloc.analysis.orders import between_columns, mean_over_tasks
 from memloc.analysis.study import told
 from memloc.models.catalogue import get_model
 from memloc.publishing.facts import NONE, spread_words
-from memloc.publishing.figures import listed, model_title
-from memloc.publishing.figures_techniques import span
+from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading import AnyStudy, rules
 from memloc.publishing.reading_scale import Calculated
 from memloc.publishing.reading_size import (

@@ -12,9 +12,9 @@ from memloc.analysis.study import event_by_task, published
 from memloc.analysis.weights import variants
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
-from memloc.publishing.figures import model_title
+from memloc.publishing.figures import model_title, span
 from memloc.publishing.figures_centroids import EVENTS, events_of
-from memloc.publishing.figures_techniques import chance, span
+from memloc.publishing.figures_techniques import chance
 from memloc.publishing.reading import CELL, ByPlace, Place, Study, Swapping
 from memloc.publishing.reading_techniques import Told
 from memloc.publishing.style import sort_tasks
