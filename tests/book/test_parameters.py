@@ -97,9 +97,14 @@ def test_the_told_command_names_catalogues_and_asks_for_data(monkeypatch: pytest
         ({"tasks": "trec"}, "source of task trec: 'generated'; accepted: hub, files"),
         ({"tasks": 12}, "names: 12"),
         ({"seeds": "one"}, "seeds: 'one'"),
+        ({"device": "gpu"}, "device: 'gpu'; accepted: auto, cpu, cuda"),
+        ({"tasks": "trec", "source": "files"}, "data folder: 'none was given'; accepted: a folder, by --data"),
     ],
 )
-def test_a_choice_that_cannot_be_is_refused_before_a_page_is_made(given: dict[str, object], told: str) -> None:
+def test_a_choice_that_cannot_be_is_refused_before_a_page_is_made(
+    given: dict[str, object], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MEMLOC_DATA", raising=False)
     with pytest.raises(MemlocError, match=told):
         check_choice("mini", given)
     check_choice("mini", {"tasks": "gen-comp-2a", "models": ["nano-bert"], "seeds": "1,2", "other": 1})

@@ -35,7 +35,7 @@ def load_files(spec: TaskSpec, data_dir: Path | None = None) -> RawTask:
     source = spec.files
     if source is None:
         raise MemlocError(f"source of task {spec.name}", "files", spec.sources)
-    folder = _folder(data_dir)
+    folder = data_folder(data_dir)
     hashes: dict[str, str] = {}
     splits: dict[str, pd.DataFrame] = {}
     left_out = 0
@@ -58,7 +58,12 @@ def load_files(spec: TaskSpec, data_dir: Path | None = None) -> RawTask:
     return RawTask(splits, {"source": "files", "files": hashes, "rows": sizes}, notes)
 
 
-def _folder(data_dir: Path | None) -> Path:
+def data_folder(data_dir: Path | None = None) -> Path:
+    """The folder of the source; None takes ``MEMLOC_DATA``.
+
+    Raises:
+        MemlocError: if none is named, or it is not there.
+    """
     given = data_dir or os.environ.get("MEMLOC_DATA")
     if not given:
         raise MemlocError("data folder", "none was given", "a folder, by --data or by MEMLOC_DATA")

@@ -14,6 +14,7 @@ import pandas as pd
 from memloc.analysis.numbers import Computed, Numbers
 from memloc.config import config_key
 from memloc.data.catalogue import get_task, is_built_in
+from memloc.data.files import data_folder
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId, Experiment
@@ -77,11 +78,16 @@ def check_choice(profile: str, given: Mapping[str, Any]) -> None:
 
     Args:
         profile: a name, or a file.
-        given: parameters of chapters; ``source, tasks, models, seeds`` are looked at, if there.
+        given: parameters of chapters; ``source, tasks, models, seeds, device`` are looked at, if there.
 
     Raises:
-        MemlocError: for an unknown name, or a source that a task has not got.
+        MemlocError: for an unknown name, a source that a task has not got, a device that this machine has not got, or
+            where files are asked for and no folder is named.
     """
+    if given.get("device", "auto") not in ("auto", "cpu"):
+        from memloc.devices import resolve_device  # torch, which takes a second and which readers have not got
+
+        resolve_device(str(given["device"]))
     if not any(given.get(name) for name in CHOICES):
         return
     source, tasks, models, seeds = (given.get(name) for name in CHOICES)
@@ -89,6 +95,8 @@ def check_choice(profile: str, given: Mapping[str, Any]) -> None:
     for task in map(get_task, chosen.tasks):
         if chosen.source not in task.sources:
             raise MemlocError(f"source of task {task.name}", chosen.source, task.sources)
+    if chosen.source == "files" and not reads_released():
+        data_folder()
 
 
 def marked(words: Sequence[str]) -> str:
