@@ -44,6 +44,8 @@ print(factor)
     [
         ("An {term}`M-CoG` and a {term}`window <windows>`.", "An M-CoG and a window."),
         ("{numref}`fig-a` shows. In\n{numref}`fig-b` too", "The figure below shows. In\nthe figure below too"),
+        ("## Maps\n\n{numref}`fig-a` shows", "## Maps\n\nThe figure below shows"),
+        ("keys: {ref}`made-maps`.", "keys: at the end."),
         ("by {cite:t}`dankers-titov-2024-generalisation`", "by Dankers and Titov (2024)"),
         (
             "x {cite:p}`stephenson-etal-2021-geometry,maini-etal-2023-localized`",

@@ -21,6 +21,7 @@ NUMBER = re.compile(r"\[(\{glue:text\}`[^`]+`)\]\(#[^)]*\)\{[^}]*\}")
 LEADING = "-numbers"  # how the id of the section ends that leads to what numbers were computed from
 GLUED = re.compile(r"\{glue:text\}`([^`:]+)(?::[^`]*)?`")
 FIGURE = re.compile(r"\{numref\}`[^`]*`")
+SECTION = re.compile(r"\{ref\}`made-[^`]*`")
 CITED = re.compile(r"\{cite:(p|t)\}`([^`]*)`")
 ROLE = re.compile(r"\{[a-z:]+\}`([^`<]*?)\s*(?:<[^`]*>)?`")
 EXERCISE = re.compile(r"^```\{exercise\} (.*)\n:label: .*\n((?s:.*?))^```$", re.MULTILINE)
@@ -47,6 +48,7 @@ def plain_text(text: str, values: dict[str, str] | None = None) -> str:
     text = GLUED.sub(lambda role: known.get(role[1], role[1]), text)
     text = FIGURE.sub(lambda role: f"{'The' if _begins(text, role.start()) else 'the'} figure below", text)
     text = CITED.sub(lambda role: _cited(role[2], role[1] == "p"), text)
+    text = SECTION.sub("at the end", text)
     text = ROLE.sub(r"\1", text)
     text = EXERCISE.sub(r"**Exercise: \1**\n\n\2", text)
     text = SOLUTION.sub(r"<details><summary>Solution</summary>\n\n\1\n</details>", text)
@@ -57,7 +59,7 @@ def plain_text(text: str, values: dict[str, str] | None = None) -> str:
 def _begins(text: str, place: int) -> bool:
     """Whether a sentence begins there."""
     before = text[:place].rstrip()
-    return not before or before[-1] in ".!?:#"
+    return not before or before[-1] in ".!?:" or text[:place].endswith("\n\n")
 
 
 def _cited(keys: str, brackets: bool) -> str:
