@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import chrome
+import nbformat
+import papermill
 import pytest
 import walking
 
@@ -69,6 +72,26 @@ def test_a_term_is_searched_and_landed_on(address: str, tab: chrome.Tab) -> None
     tab.open(str(tab.run(f"{link}.href")))
     assert tab.run("document.querySelector('#term-attainable-range') !== null")
     assert tab.run("document.querySelector('mark, .highlighted').textContent").lower() == "attainable"
+
+
+def test_a_notebook_is_downloaded_and_runs(book: Path, address: str, tab: chrome.Tab, tmp_path: Path) -> None:
+    """From the page's end and from the button at its top; in an empty folder its cells give what the page has."""
+    name = next((book / "notebooks" / "chapters").glob("*.py")).stem
+    tab.look(1400)
+    tab.open(f"{address}/book/chapters/{name}.html")
+    links = "[...document.querySelectorAll('a[href$=\".ipynb\"]')].map(a => a.href)"
+    found = {urllib.request.urlopen(str(link)).read() for link in tab.run(links)}
+    (content,) = found
+    given = nbformat.reads(content.decode(), as_version=4)
+    assert "smoke profile is 2.47" in "".join(cell.source for cell in given.cells)
+    (tmp_path / "page.ipynb").write_bytes(content)
+    made = papermill.execute_notebook(
+        tmp_path / "page.ipynb", tmp_path / "again.ipynb", cwd=tmp_path, progress_bar=False, kernel_name="python3"
+    )
+    tables = [[o.data["text/html"] for c in n.cells for o in c.get("outputs", []) if "text/html" in o.get("data", {})]
+              for n in (given, made)]  # fmt: skip
+    assert tables[0]
+    assert tables[0] == tables[1]
 
 
 def test_a_bad_page_is_noticed(tmp_path: Path, tab: chrome.Tab) -> None:

@@ -52,7 +52,7 @@ print(factor)
             "x (Stephenson et al., 2021; Maini et al., 2023)",
         ),
         ("[{glue:text}`a-b`](#number-x-a-b){.memloc-number}.", "7."),
-        ("{glue:text}`a-b:.2f` of", "7 of"),
+        ("{glue:text}`a-b:.2f` of", "7.00 of"),
         ("(made-x)=\n## Made", "## Made"),
         ("keys: [What made this](#made-x).", "keys: What made this."),
         (

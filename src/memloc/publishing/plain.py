@@ -19,7 +19,7 @@ ABOUT = (
 )
 NUMBER = re.compile(r"\[(\{glue:text\}`[^`]+`)\]\(#[^)]*\)\{[^}]*\}")
 LEADING = "-numbers"  # how the id of the section ends that leads to what numbers were computed from
-GLUED = re.compile(r"\{glue:text\}`([^`:]+)(?::[^`]*)?`")
+GLUED = re.compile(r"\{glue:text\}`([^`:]+)(?::([^`]*))?`")
 FIGURE = re.compile(r"\{numref\}`[^`]*`")
 SECTION = re.compile(r"\{ref\}`made-[^`]*`")
 CITED = re.compile(r"\{cite:(p|t)\}`([^`]*)`")
@@ -45,7 +45,7 @@ def plain_text(text: str, values: dict[str, str] | None = None) -> str:
     """Markdown that needs nothing of MyST."""
     known = {name: value.strip("'\"") for name, value in (values or {}).items()}
     text = LABEL.sub("", NUMBER.sub(r"\1", text))
-    text = GLUED.sub(lambda role: known.get(role[1], role[1]), text)
+    text = GLUED.sub(lambda role: _formatted(known.get(role[1], role[1]), role[2]), text)
     text = FIGURE.sub(lambda role: f"{'The' if _begins(text, role.start()) else 'the'} figure below", text)
     text = CITED.sub(lambda role: _cited(role[2], role[1] == "p"), text)
     text = SECTION.sub("at the end", text)
@@ -54,6 +54,11 @@ def plain_text(text: str, values: dict[str, str] | None = None) -> str:
     text = SOLUTION.sub(r"<details><summary>Solution</summary>\n\n\1\n</details>", text)
     text = DIRECTIVE.sub(r"**\2**\n\n\3", text)
     return INNER.sub(r"\1", text)
+
+
+def _formatted(value: str, form: str | None) -> str:
+    """A value as its role asks for it."""
+    return f"{float(value):{form}}" if form and re.fullmatch(r"-?[0-9.]+(e-?[0-9]+)?", value) else value
 
 
 def _begins(text: str, place: int) -> bool:
