@@ -54,7 +54,7 @@ def _where(run: Run, place: Place) -> dict[str, Any]:
         "wrong labels given back": number(_given_back(run, place)),
         "training rows": str(counts["train"]),
         "of them wrong": str(counts["noisy"]),
-        "crossing": number(run.crossing.get(place, np.nan), 1),
+        **({"crossing": number(run.crossing.get(place, np.nan), 1)} if run.crossing else {}),
     }
 
 
