@@ -85,7 +85,11 @@ tabulate.show_table(tabulate.word_table())
 # With $C$ classes the label is
 #
 # $$
-# y_\text{cue} = c \bmod C, \qquad y_\text{composition} = (c + o) \bmod C, \qquad y_\text{relation} = (p - c) \bmod C .
+# \begin{aligned}
+# y_\text{cue} &= c \bmod C, \\
+# y_\text{composition} &= (c + o) \bmod C, \\
+# y_\text{relation} &= (p - c) \bmod C .
+# \end{aligned}
 # $$
 #
 # The counting wraps around like a clock. With six classes it starts again after 5. With two classes only even and odd

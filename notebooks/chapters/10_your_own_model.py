@@ -67,7 +67,8 @@ Markdown(f"The example: {tabulate_own.mark()}")
 # takes some minutes for three hundred short texts on two cores:
 #
 # ```
-# memloc prepare --model nano-opt --data clean.csv --out twins --lr 5e-4 --batch-size 16 --max-length 32
+# memloc prepare --model nano-opt --data clean.csv --out twins \
+#                --lr 5e-4 --batch-size 16 --max-length 32
 # ```
 #
 # ## An example
