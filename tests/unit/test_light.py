@@ -76,6 +76,15 @@ for name in sys.argv[1:]:
     run = space.get("study") or space.get("board")
     print(name, run.mark if run else "")
 """
+MENDED = """
+import sys
+from pathlib import Path
+from memloc.publishing.build import put_notebooks
+from memloc.publishing.mending import mend
+
+mend(Path(sys.argv[1]))
+put_notebooks(Path(sys.argv[1]), Path(sys.argv[1]))
+"""
 STUDY = """
 from memloc.publishing.reading import open_study
 from memloc.publishing.tabulate_techniques import pair_table
@@ -106,6 +115,16 @@ def test_pages_are_read_without_what_trains(tmp_path: Path, pages: tuple[str, ..
     assert list(lines) == list(pages)
     of_runs = [name for name in pages if name < "chapters/10"]
     assert all("generated tasks" in lines[name] and "read from released tables" in lines[name] for name in of_runs)
+
+
+def test_built_pages_are_mended_without_what_trains(tmp_path: Path) -> None:
+    """What the build does beside Jupyter Book itself."""
+    html = tmp_path / "html"
+    (html / "_static").mkdir(parents=True)
+    (html / "page.html").write_text('<html><body><button aria-label="Toggle hidden content">x</button></body></html>')
+    done = reads(tmp_path, MENDED, str(html))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (html / "_static" / "vendor" / "itables" / "tables.js").is_file()
 
 
 def test_reading_computes_nothing(tmp_path: Path) -> None:
