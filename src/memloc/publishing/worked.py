@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 
 import numpy as np
@@ -59,6 +59,13 @@ def perturbed_fruit(rate: float = 0.15) -> tuple[pd.DataFrame, pd.DataFrame]:
     return counts, shown[["idx", "label", "given"]].reset_index(drop=True)
 
 
+def window_table(order: Sequence[Window], columns: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Windows by the layers they hold, short ones first, and what is told of each."""
+    layers = [", ".join(str(start + i) for i in range(length)) for start, length in order]
+    table = pd.DataFrame({"window": layers, "length": [length for _, length in order], **columns})
+    return table.sort_values("length", kind="stable")
+
+
 def three_layers() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     """Swapping in a made-up model of three layers.
 
@@ -68,13 +75,7 @@ def three_layers() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     """
     order = windows(3)
     accuracy = [ACCURACY[window] for window in order]
-    given = pd.DataFrame(
-        {
-            "window": [", ".join(str(start + i) for i in range(length)) for start, length in order],
-            "length": [length for _, length in order],
-            "accuracy on noisy": [f"{value:.1f}" for value in accuracy],
-        }
-    ).sort_values("length", kind="stable")
+    given = window_table(order, {"accuracy on noisy": [f"{value:.1f}" for value in accuracy]})
     error = memorisation_error(pd.Series(accuracy).to_numpy(), order, 3)
     weight = layer_weight(error)
     names = [*(f"k = {k}" for k in (1, 2, 3)), "layer weight"]

@@ -23,6 +23,7 @@ from memloc.analysis.layers import (
 )
 from memloc.analysis.status import p_above
 from memloc.analysis.weights import LayerWeights, layer_weights
+from memloc.publishing.worked import window_table
 from memloc.windows import Window, windows
 
 Worked = tuple[pd.DataFrame, dict[str, str]]
@@ -72,15 +73,8 @@ def three_retrained() -> Worked:
     order = windows(3)
     accuracy = np.array([RETRAINED[window] for window in order])
     scaled = rescaled(accuracy, order, 3)
-    shown = pd.DataFrame(
-        {
-            "window": [", ".join(str(start + i) for i in range(length)) for start, length in order],
-            "length": [length for _, length in order],
-            "a": [f"{value:.1f}" for value in accuracy],
-            "a′": [f"{value:.3f}" for value in scaled],
-            "forgotten, 1 − a′": [f"{1 - value:.3f}" for value in scaled],
-        }
-    ).sort_values("length", kind="stable")
+    told = {"a": [f"{value:.1f}" for value in accuracy], "a′": [f"{value:.3f}" for value in scaled]}
+    shown = window_table(order, {**told, "forgotten, 1 − a′": [f"{1 - value:.3f}" for value in scaled]})
     plain, weight = (layer_weight(memorisation_error(values, order, 3)) for values in (accuracy, scaled))
     low, high = attainable_range(order, 3)
     numbers = {
