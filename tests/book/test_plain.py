@@ -65,7 +65,7 @@ print(factor)
     ],
 )
 def test_text_needs_no_book(text: str, plain: str) -> None:
-    assert plain_text(text, {"a-b": "'7'"}) == plain
+    assert plain_text(text, {"a-b": "7"}) == plain
 
 
 def test_downloaded_page_reads_and_runs(sources: Callable[..., Path], tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def get_task(name: str) -> TaskSpec:
 
 @functools.cache
 def _built_in() -> frozenset[str]:
-    return frozenset(entry.name for spec in _read(BUILT_IN) for entry in (spec, *_binarised(spec)))
+    return frozenset(spec.name for spec in _with_variants(_read(BUILT_IN)))
 
 
 def is_built_in(name: str) -> bool:
@@ -107,11 +107,16 @@ def _catalogue() -> dict[str, TaskSpec]:
 
 def _add(specs: list[TaskSpec]) -> None:
     new: dict[str, TaskSpec] = {}
-    for spec in [entry for base in specs for entry in (base, *_binarised(base))]:
+    for spec in _with_variants(specs):
         if new.get(spec.name, _tasks.get(spec.name, spec)) != spec:
             raise MemlocError("task", spec.name, "a name that no other entry of the catalogue has")
         new[spec.name] = spec
     _tasks.update(new)
+
+
+def _with_variants(specs: list[TaskSpec]) -> list[TaskSpec]:
+    """Entries, each followed by its binarised variant where it has one."""
+    return [entry for base in specs for entry in (base, *_binarised(base))]
 
 
 def _binarised(spec: TaskSpec) -> list[TaskSpec]:

@@ -82,7 +82,7 @@ def take_groups(notebook: NotebookNode) -> list[Group]:
     for one in told:
         names = [f"{one['prefix']}-{name}" for name in one["names"]]
         sources = [Source(s["words"], tuple(s["files"]), dict(s["rows"])) for s in one["sources"]]
-        found = {name: values[name].strip("'\"") for name in names if name in values}
+        found = {name: values[name] for name in names if name in values}
         if (same := next((group for group in groups if group.sources == sources), None)) is not None:
             same.values.update(found)
         else:

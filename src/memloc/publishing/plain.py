@@ -37,13 +37,14 @@ def glued(notebook: NotebookNode) -> dict[str, str]:
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         for output in cell.outputs:
             if name := output.get("metadata", {}).get("scrapbook", {}).get("name"):
-                values[name] = next((str(v) for k, v in output.data.items() if k.endswith("text/plain")), "")
+                told = next((str(v) for k, v in output.data.items() if k.endswith("text/plain")), "")
+                values[name] = told.strip("'\"")
     return values
 
 
 def plain_text(text: str, values: dict[str, str] | None = None) -> str:
     """Markdown that needs nothing of MyST."""
-    known = {name: value.strip("'\"") for name, value in (values or {}).items()}
+    known = values or {}
     text = LABEL.sub("", NUMBER.sub(r"\1", text))
     text = GLUED.sub(lambda role: _formatted(known.get(role[1], role[1]), role[2]), text)
     text = FIGURE.sub(lambda role: f"{'The' if _begins(text, role.start()) else 'the'} figure below", text)

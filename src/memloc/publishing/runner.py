@@ -107,12 +107,12 @@ def execute_chapters(
     todo: list[Job] = []
     for chapter in found:
         place = out if chapter.folder == chapters.CHAPTERS else out.parent / chapter.folder
-        record = None if force else chapters.read_record(place, chapter.name)
-        if record and record["key"] == keys[chapter.name]:
+        record = chapters.read_record(place, chapter.name)
+        if record and not force and record["key"] == keys[chapter.name]:
             runs[chapter.name] = ChapterRun(chapter.name, "current", record["seconds"])
             say(f"{chapter.name}: current")
         else:
-            if not chapters.read_record(place, chapter.name):  # nobody could say what made a notebook that lies there
+            if not record:  # nobody could say what made a notebook that lies there
                 (place / f"{chapter.name}.ipynb").unlink(missing_ok=True)
             place.mkdir(parents=True, exist_ok=True)
             again = command(chapter, given, solutions)
