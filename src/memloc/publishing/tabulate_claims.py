@@ -100,7 +100,10 @@ def _number_row(claim: Claim, part: Part, told: dict[str, pd.DataFrame]) -> dict
         "number": NUMBERS[part.statistic],
         "rule asks": f"{sign} {part.threshold:g}",
         "the study": study,
-        **{run: _result(described(claim, part, rows), claim.unit) if len(rows) else DASH for run, rows in told.items()},
+        **{
+            run: number_told(described(claim, part, rows), claim.unit) if len(rows) else DASH
+            for run, rows in told.items()
+        },
         "how the study's is known": how,
     }
 
@@ -118,7 +121,7 @@ def known_of_study(claim: Claim, part: Part) -> tuple[str, str]:
     if (known := told_value(claim.id, part.name)) is not None:
         return f"{known[0]:.2f}", known[1]
     found = _study_part(claim.id, part.name)
-    return (DASH, "") if math.isnan(found.statistic) else (_result(found, claim.unit), BY_RULE)
+    return (DASH, "") if math.isnan(found.statistic) else (number_told(found, claim.unit), BY_RULE)
 
 
 def study_number(claim: Claim, part: Part) -> float:
@@ -137,7 +140,8 @@ def described(claim: Claim, part: Part, rows: pd.DataFrame) -> PartResult:
     return found
 
 
-def _result(found: PartResult, unit: str) -> str:
+def number_told(found: PartResult, unit: str) -> str:
+    """A part's number and how many units it is of; a dash where it is not known."""
     if math.isnan(found.statistic):
         return DASH
     return f"{found.statistic:.2f} ({units(found, unit)})"

@@ -1,0 +1,105 @@
+"""Where a released run does not come out as the rules ask: the same numbers of part of its cells, and of other models.
+
+Which cells to look at was decided with the results known, so what is read here suggests reasons and settles none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from memloc.claims import Claim
+from memloc.claims.schema import Part
+from memloc.claims.verdict import HOLDS, PartResult
+from memloc.models.catalogue import get_model
+from memloc.publishing.figures import listed, model_title
+from memloc.publishing.reading import CELL, open_release, read_training
+from memloc.publishing.style import sort_models
+from memloc.publishing.tabulate_claims import DASH, described, known_of_study, number_told, study_number
+from memloc.publishing.tabulate_ledger import Ledger
+
+THE_STUDY, LEARNT, NOT_LEARNT = "the study", "tasks learnt", "tasks not learnt"
+NO_DIFFERENCE = "No released run has data enough for a rule and misses what it asks."
+
+
+def differing(ledger: Ledger) -> Iterator[tuple[str, Claim, Part, PartResult]]:
+    """The parts of rules in force for which a run has data enough, and whose number is not as asked."""
+    for run in ledger.runs:
+        for claim, verdict in zip(ledger.claims, ledger.verdicts[run], strict=True):
+            for part, found in zip(claim.parts, verdict.parts, strict=True):
+                if not claim.superseded and found.verdict != HOLDS and _misses(part, found.statistic):
+                    yield run, claim, part, found
+
+
+def _misses(part: Part, value: float) -> bool:
+    """Whether a number is on the wrong side of the threshold; one that is not known is on neither."""
+    return value > part.threshold if part.direction == "below" else value < part.threshold
+
+
+def check_table(ledger: Ledger) -> pd.DataFrame:
+    """Of every run and part that misses: its number in the study, over all cells of the run, over those of tasks that
+    were learnt and of those that were not, for every model alone, and of wider models in other runs; a row each.
+
+    A cell counts as learnt as everywhere in the book (``analysis.status``). A task counts here too only where all
+    models have it, so a task that some models learnt is in neither of the two rows where models are joined.
+    """
+    found = list(differing(ledger))
+    learnt = {run: _learnt(run) for run in dict.fromkeys(run for run, *_ in found)}
+    rows = [row for run, claim, part, of in found for row in _rows(ledger, learnt[run], run, claim, part, of)]
+    return pd.DataFrame(rows, columns=["part", "of", "number", "as asked"])
+
+
+def check_facts(ledger: Ledger) -> dict[str, str]:
+    """What is in the table, in words."""
+    found = list(differing(ledger))
+    if not found:
+        return {"checked": NO_DIFFERENCE}
+    told = [
+        f"{run} in {listed(list(dict.fromkeys(claim.id for of, claim, *_ in found if of == run)))}"
+        for run in dict.fromkeys(run for run, *_ in found)
+    ]
+    return {"checked": f"Parts that miss what their rule asks, with data enough: {'; '.join(told)}."}
+
+
+def _learnt(run: str) -> pd.MultiIndex:
+    """The cells of a run whose task was learnt."""
+    study = open_release(run)
+    assert study is not None  # the ledger has read it
+    status = read_training(study, arms=()).status
+    return pd.MultiIndex.from_frame(status.loc[status["learnt"], CELL])
+
+
+def _rows(
+    ledger: Ledger, learnt: pd.MultiIndex, run: str, claim: Claim, part: Part, found: PartResult
+) -> list[dict[str, str]]:
+    """The rows of one part; what cannot be told has none."""
+    rows = ledger.rows[run]
+    inside = pd.MultiIndex.from_frame(rows[CELL]).isin(learnt)
+    parts = {LEARNT: rows[inside], NOT_LEARNT: rows[~inside]}
+    parts |= {model_title(name): rows[rows["model"] == name] for name in sort_models(set(rows["model"]))}
+    looks = {run: found} | {f"{run}, {name}": described(claim, part, of) for name, of in parts.items()}
+    looks |= _wider(ledger, run, claim, part)
+    study = known_of_study(claim, part)[0]
+    asked = {"part": f"{claim.id} {part.name}, {'≤' if part.direction == 'below' else '≥'} {part.threshold:g}"}
+    told = [asked | {"of": THE_STUDY, "number": study, "as asked": _as_asked(part, study_number(claim, part))}]
+    told += [
+        asked | {"of": name, "number": number_told(of, claim.unit), "as asked": _as_asked(part, of.statistic)}
+        for name, of in looks.items()
+    ]
+    return [row for row in told if row["number"] != DASH]
+
+
+def _as_asked(part: Part, value: float) -> str:
+    return "no" if _misses(part, value) else "yes"
+
+
+def _wider(ledger: Ledger, run: str, claim: Claim, part: Part) -> dict[str, PartResult]:
+    """The same number of the models of other runs that are wider than any of this one."""
+    width = max(get_model(name).hidden for name in set(ledger.rows[run]["model"]))
+    found = {}
+    for other in (name for name in ledger.runs if name != run):
+        rows = ledger.rows[other]
+        for name in sort_models({name for name in rows["model"] if get_model(name).hidden > width}):
+            found[f"{other}, {model_title(name)}"] = described(claim, part, rows[rows["model"] == name])
+    return found
