@@ -21,7 +21,7 @@ profile = "mini"  # not used here: control runs are shown from the released resu
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
 
-from memloc.publishing import facts, figures_control, real, tabulate, tabulate_control
+from memloc.publishing import facts, figures_control, figures_control_parts, real, tabulate, tabulate_control
 from memloc.publishing.style import show, use_style
 
 use_style()
@@ -123,6 +123,14 @@ real.show_figure(known, figures_control.scores, "fig-known-scores", caption)
 
 # %% tags=["hide-input"]
 real.show_numbers(known, tabulate_control.scores_table)
+
+# %% [markdown]
+# A mean over tasks and models can hide that a technique works on some of them and fails on others:
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: accuracy@1 by task and by model, over the control runs that count. Dotted:
+the best constant answer."""
+real.show_figure(known, figures_control_parts.by_task_and_model, "fig-known-parts", caption)
 
 # %% [markdown]
 # The intervals take every run for an independent trial. They are not: places share their examples, and seeds their

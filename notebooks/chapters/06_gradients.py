@@ -132,6 +132,22 @@ real.show_figure(released, figures_techniques.gradient_weights, "fig-gradients-r
 real.show_numbers(released, tabulate_techniques.variant_table)
 
 # %% [markdown]
+# The control of {doc}`03b_control` tells rules apart, since there the place is known. Below, a rule is better if its
+# curve rises in the shaded layers; in the table, if it finds more places. The study chose its rule on TREC and MRPC, so
+# only other tasks are a test of it.
+
+# %% tags=["hide-input"]
+from memloc.publishing import figures_control_parts, tabulate_control
+
+known = real.open_control()
+caption = """Real tasks, pre-trained models, control runs: layer weights by gradients, by three rules; mean over the
+runs that count, a panel a true place. Shaded: the layers that hold the memory."""
+real.show_figure(known, figures_control_parts.rule_curves, "fig-gradients-control", caption)
+
+# %% tags=["hide-input"]
+real.show_tables(known, tabulate_control.rules_table)
+
+# %% [markdown]
 # Neither curves nor an M-CoG of the study for gradients alone are stored with its code, nor its own comparison of
 # rules. Its agreement with the other techniques is; the {doc}`chapter on all techniques <08_agreement>` shows it.
 #

@@ -81,9 +81,14 @@ def weighing(numbers: Numbers, techniques: Sequence[str] | None = None) -> list[
     return [name for name in (control.techniques if control else ()) if name in asked and name not in WITHOUT_WEIGHTS]
 
 
-def cell_answers(numbers: Numbers, cell: CellId, technique: str) -> Answers:
-    """What a technique answered on a cell that has control settings; what an experiment lacks is computed now."""
-    weights = {s: layer_weights(numbers.rows(cell, technique, s)).weight for s in control_settings(numbers, cell)}
+def cell_answers(numbers: Numbers, cell: CellId, technique: str, variant: str | None = None) -> Answers:
+    """What a technique answered on a cell that has control settings; what an experiment lacks is computed now.
+
+    Args:
+        variant: of the technique's rules (``weights.variants``); by default the first.
+    """
+    rows = {setting: numbers.rows(cell, technique, setting) for setting in control_settings(numbers, cell)}
+    weights = {setting: layer_weights(of, variant).weight for setting, of in rows.items()}
     noisy = {setting: score for setting, (score, _) in settings_memorised(numbers, cell).items()}
     return Answers(cell, technique, weights, noisy)
 

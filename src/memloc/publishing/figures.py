@@ -14,7 +14,7 @@ from memloc.data.catalogue import get_task
 from memloc.data.generated import explain
 from memloc.models.catalogue import get_model
 from memloc.publishing.reading import Study
-from memloc.publishing.style import FAINT, INK, sort_models, sort_tasks
+from memloc.publishing.style import FAINT, INK, MARKERS, PALETTE, sort_models, sort_tasks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,6 +78,12 @@ def legend_above(figure: Figure, panel: Axes, columns: int) -> None:
     """One legend for all panels, above them."""
     handles, labels = panel.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=columns, fontsize=SMALL)
+
+
+def task_look(task: str, tasks: Sequence[str]) -> dict[str, Any]:
+    """Colour and marker of one of many tasks: there are more tasks than colours."""
+    number = list(tasks).index(task)
+    return {"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[number // len(PALETTE) % len(MARKERS)]}
 
 
 def note(panel: Axes, text: str) -> None:

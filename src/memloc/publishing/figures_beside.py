@@ -9,10 +9,11 @@ import pandas as pd
 
 from memloc.analysis.agreement import DEPTH, between_models, between_techniques, matrix
 from memloc.analysis.study import published_agreement
+from memloc.models.catalogue import get_model
 from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_title, name_axes, note, span
 from memloc.publishing.figures_panels import LINES, mark_not_learnt, place_panels
 from memloc.publishing.reading_techniques import WEIGHING, Beside
-from memloc.publishing.style import DIVERGING, FAINT, INK, MARKERS, PALETTE
+from memloc.publishing.style import DIVERGING, FAINT, INK, MARKERS, PALETTE, sort_models
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,50 +75,72 @@ def agreements(beside: Beside, between: str) -> dict[str, pd.DataFrame]:
     return found
 
 
-def agreement_triangles(beside: Beside) -> Drawn:
-    """Correlations of techniques: below the diagonal this run's with the number of points, above it the study's."""
+def agreement_triangles(beside: Beside, between: str = "techniques") -> Drawn:
+    """Correlations of techniques, or of models: below the diagonal this run's with the number of points, above it the
+    study's; of models those of the study's with the same architectures.
+
+    Args:
+        between: ``techniques`` or ``models``.
+    """
     import matplotlib.pyplot as plt
 
-    found = agreements(beside, "techniques")
-    names = list(beside.told)
+    found = agreements(beside, between)
+    one = between.removesuffix("s")
+    names = list(beside.told) if one == "technique" else sort_models({place[1] for place in beside.places})
     figure, axes = plt.subplots(1, max(1, len(found)), figsize=(WIDTH, 2.9 if len(found) < 3 else 2.4), squeeze=False)
     told = []
     for panel, (title, part) in zip(axes.flat, found.items(), strict=False):
-        _triangle(panel, part, names)
+        _triangle(panel, part, names, between)
         panel.set_title(title, fontsize=SMALL)
         known = part.dropna(subset="value")
         told.append(f"{title}: {span(list(known['value']))} in {len(known)} of {len(part)} pairs")
     if not found or len(names) < 2:
         axes[0, 0].set_axis_off()
         note(axes[0, 0], "nothing to compare")
-    words = (
-        "Square of correlations, a row and a column a technique; below the diagonal this run's, above it the study's. "
-    )
+    words = f"Square of correlations, a row and a column a {one}; below the diagonal this run's, above it the study's. "
     return Drawn(figure, words + ("; ".join(told) + "." if told else "Nothing can be compared here."))
 
 
-def _triangle(panel: Axes, part: pd.DataFrame, names: list[str]) -> None:
+def agreement_of_models(beside: Beside) -> Drawn:
+    """The same of models."""
+    return agreement_triangles(beside, "models")
+
+
+def _triangle(panel: Axes, part: pd.DataFrame, names: list[str], between: str) -> None:
     """One square; a pair that cannot be correlated shows its number of points alone."""
     ours = matrix(part).reindex(index=names, columns=names).to_numpy() if len(part) else np.eye(len(names))
     points = {frozenset((row["first"], row["second"])): int(row["n"]) for row in part.to_dict("records")}
     measure = DEPTH if part["measure"].iloc[0] != "layer_weight" else "layer_weight"
-    study = published_agreement("techniques", measure)
+    study, alike = published_agreement(between, measure), _as_in_study(names, between)
     shown = np.full((len(names), len(names)), np.nan)
     for row, first in enumerate(names):
         for column, second in enumerate(names):
-            pair = frozenset((first, second))
             if row > column:
                 shown[row, column] = ours[row, column]
-                _number(panel, row, column, shown[row, column], f"\nn = {points.get(pair, 0)}")
+                _number(panel, row, column, shown[row, column], f"\nn = {points.get(frozenset((first, second)), 0)}")
             elif row < column:
-                shown[row, column] = study.get(pair, np.nan)
+                shown[row, column] = study.get(frozenset((alike.get(first, ""), alike.get(second, ""))), np.nan)
                 _number(panel, row, column, shown[row, column], "")
     panel.imshow(shown, cmap=DIVERGING, vmin=-1, vmax=1)
-    short = [SHORT[name] for name in names]
+    short = [SHORT.get(name, name) for name in names] if between == "techniques" else [_short(name) for name in names]
     panel.set_xticks(range(len(names)), short, fontsize=SMALL - 1.5)
     panel.set_yticks(range(len(names)), short, fontsize=SMALL - 1.5)
     panel.tick_params(length=0)
     panel.grid(False)
+
+
+def _as_in_study(names: list[str], between: str) -> dict[str, str]:
+    """What the study calls the same technique, or its model of the same architecture, as far as it has one."""
+    if between == "techniques":
+        return {name: name for name in names}
+    published = {name for pair in published_agreement("models") for name in pair}
+    of_study = {get_model(name).architecture.name: name for name in published}
+    told = {name: of_study.get(get_model(name).architecture.name, "") for name in names}
+    return {name: study for name, study in told.items() if study}
+
+
+def _short(model: str) -> str:
+    return model_title(model).partition(" (")[0]
 
 
 def _number(panel: Axes, row: int, column: int, value: float, below: str) -> None:

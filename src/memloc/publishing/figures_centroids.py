@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from memloc.analysis.events import centroid_events, probing_events
 from memloc.analysis.study import Published, published_curves
 from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
-from memloc.publishing.figures import SMALL, Drawn, legend_above, model_title, name_axes, note, span, tiles
+from memloc.publishing.figures import SMALL, Drawn, legend_above, model_title, name_axes, note, span, task_look, tiles
 from memloc.publishing.figures_panels import draw_published, mark_not_learnt, place_panels
 from memloc.publishing.reading import Place
 from memloc.publishing.reading_techniques import Told
-from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, PALETTE, sort_models
+from memloc.publishing.style import FAINT, GROUP_COLOURS, INK, PALETTE, sort_models, sort_tasks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +34,8 @@ ARMS = {  # of the figure of half-replaced models
 }
 EVENT_AXES = ("layer of memorisation", "layer where classes begin")
 LIMITS = (-0.6, 1.6)  # positions further out say no more
+NAMED = 6  # tasks whose names find room beside their points
+BESIDE = 0.55  # layers between tasks that stand at one point
 EVENTS = {
     "centroids": ("crossing", "initiation"),
     "probing": ("probing_memorisation", "probing_initiation"),
@@ -137,15 +140,23 @@ def event_scatter(*tolds: Told) -> Drawn:
     """
     drawn = [(model, told) for told in tolds for model in sort_models(told.study.profile.models)]
     figure, panels = tiles(len(drawn), 2.35, columns=2)
+    tasks = sort_tasks({task for told in tolds for task, _ in told.places})
     names = EVENTS[tolds[0].technique]
     tables = {id(told): events_of(told) for told in tolds}
     earlier = later = 0
     for panel, (model, told) in zip(panels, drawn, strict=True):
         table = tables[id(told)]
         here = table[table["model"] == model].dropna(subset=list(names))
-        _scatter(panel, here, *names, told, model)
+        if len(tasks) > NAMED:
+            _marks(panel, here, names, told, model, tasks)
+        else:
+            _scatter(panel, here, *names, told, model)
         gap = here[names[0]] - here[names[1]]
         earlier, later = earlier + int((gap < 0).sum()), later + int((gap > 0).sum())
+    if len(tasks) > NAMED:
+        for task in tasks:
+            panels[0].plot([], [], linestyle="", markersize=5, label=task, **task_look(task, tasks))
+        legend_above(figure, panels[0], 4)
     name_axes(figure, *EVENT_AXES)
     words = (
         "Scatter plots, a panel a model, a point a task: layer of memorisation across, layer where classes begin up. "
@@ -164,6 +175,22 @@ def event_axes(panel: Axes, model: str) -> None:
     panel.set_yticks(ticks)
     panel.tick_params(labelsize=SMALL, length=2)
     panel.set_title(model_title(model), fontsize=SMALL + 0.5)
+
+
+def _marks(
+    panel: Axes, here: pd.DataFrame, names: tuple[str, str], told: Told, model: str, tasks: Sequence[str]
+) -> None:
+    """One panel of many tasks, told apart by colour and marker; those at one point stand side by side."""
+    event_axes(panel, model)
+    panel.set_xlim(left=-1.6)
+    for _, point in here.groupby([here[names[0]].round(1), here[names[1]].round(1)]):
+        for number, row in enumerate(point.to_dict("records")):
+            look = task_look(row["task"], tasks)
+            face = look["color"] if (row["task"], model) in told.counted else "none"
+            across = row[names[0]] + BESIDE * (number - (len(point) - 1) / 2)
+            panel.plot([across], [row[names[1]]], linestyle="", markersize=5, markerfacecolor=face, **look)
+    if here.empty:
+        note(panel, "no events")
 
 
 def _scatter(panel: Axes, here: pd.DataFrame, x: str, y: str, told: Told, model: str) -> None:

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.answers import Answers, all_answers, control_settings, score_table
+from memloc.analysis.answers import Answers, all_answers, cell_answers, control_settings, score_table
+from memloc.analysis.weights import variants
 from memloc.arms import CONTROLS
 from memloc.pipeline import CellId
 from memloc.publishing.reading import CELL, AnyStudy, ByPlace, Place, read_training
@@ -54,6 +55,16 @@ class Known(ByPlace):
     def scores(self) -> pd.DataFrame:
         """``analysis.answers.score_table``."""
         return score_table(self.answers)
+
+    @cached_property
+    def by_rule(self) -> dict[tuple[str, str], list[Answers]]:
+        """Of techniques that have several rules: technique and rule to the answers of the cells that count."""
+        return {
+            (technique, rule): [cell_answers(self.study.numbers, of.cell, technique, rule) for of in here]
+            for technique in self.techniques
+            if (here := [of for of in self.kept if of.technique == technique])
+            for rule in variants(technique)
+        }
 
     def share(self, found: Answers, setting: str) -> np.ndarray:
         """Layer weights divided by their sum, so that techniques can be drawn on one scale; zeros stay zeros."""

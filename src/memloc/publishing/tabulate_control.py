@@ -15,6 +15,7 @@ from memloc.publishing.reading_control import PLACES, Known
 from memloc.publishing.tabulate_claims import claims_tables
 from memloc.publishing.tabulate_techniques import DASH
 
+DEVELOPMENT = ("trec", "mrpc")  # on which the study chose its rule of gradients
 FINDINGS = ("C01", "C02")  # the claims about the control
 # layer weights that a made-up technique gives a made-up model of six layers in the three settings
 WEIGHTS = {
@@ -106,6 +107,21 @@ def scores_table(known: Known) -> pd.DataFrame:
             row[f"study@{rank}"] = DASH if study is None else f"{study:.2f}"
         rows.append(row)
     return pd.DataFrame(rows).fillna(DASH)
+
+
+def rules_table(known: Known) -> pd.DataFrame:
+    """What every rule of a technique that has several scores, over the study's development pair and the other tasks."""
+    rows = []
+    for (technique, rule), answers in known.by_rule.items():
+        row = {"technique": technique, "rule": rule.replace("_", " ")}
+        for name, inside in (("development pair", True), ("other tasks", False)):
+            found = score_table([of for of in answers if (of.cell.task in DEVELOPMENT) == inside])
+            row[f"{name}: runs"] = str(found["trials"].max()) if len(found) else "0"
+            for rank in (1, 2):
+                chosen = found.loc[found["rank"] == rank, "accuracy"]
+                row[f"{name}: @{rank}"] = f"{chosen.iloc[0]:.2f}" if len(chosen) else DASH
+        rows.append(row)
+    return pd.DataFrame(rows) if rows else pd.DataFrame({"rules": ["nothing counts"]})
 
 
 def claim_numbers(known: Known) -> pd.DataFrame:

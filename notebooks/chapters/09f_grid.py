@@ -1,0 +1,191 @@
+# %% [markdown]
+# # The whole grid
+#
+# *Twelve tasks, four architectures: what does one see when everything stands on one page?*
+#
+# Every chapter so far looked at its technique on few models and tasks at a time. The study's figures show all of them
+# at once, and some things can be seen only so: whether columns look more alike than rows, whether one model stands out
+# everywhere. This page draws these figures from a released run on real data, and says of every figure and table of the
+# study where in this book its counterpart is.
+
+# %% tags=["parameters"]
+run = "nano"  # a released run of many tasks and models
+
+# %% tags=["hide-input", "remove-stderr"]
+from IPython.display import Markdown
+
+from memloc.publishing import facts, facts_grid, figures_beside, figures_centroids, figures_grid, real
+from memloc.publishing.reading_grid import open_grid
+from memloc.publishing.style import use_style
+
+use_style()
+grid = open_grid(run)
+facts.glue_all("grid", facts_grid.grid_facts(grid) | real.run_facts(grid.first), grid.first)
+Markdown(real.run_facts(grid.first)["real"])
+
+# %% [markdown]
+# ## Which figure is where
+#
+# | in the study | here |
+# |---|---|
+# | C1, C2, C3: accuracy on the control by technique, task, model | {doc}`03b_control` |
+# | C4, C5: variants of gradients on the control | {doc}`06_gradients` |
+# | H1: heatmaps of the memorisation error | {ref}`Heatmaps <grid-heatmaps>`; {doc}`atlas <../atlas/atlas>` |
+# | H2: largest error from changing one layer | {ref}`One layer at a time <grid-single>` |
+# | L1 to L4: layer weights | {doc}`04_swapping`, {doc}`05_retraining`, {doc}`06_gradients`, {doc}`07_probing` |
+# | R1 to R4: agreement of techniques, of models | {ref}`Do techniques agree? <grid-agree>`, {doc}`08_agreement` |
+# | M1: M-CoG by technique | {ref}`Depth by technique <grid-depths>` |
+# | M2: M-CoG by model | {doc}`04_swapping` |
+# | E1, E2: events of centroids and of probes | {ref}`Which comes first? <grid-first>` |
+# | X1: positions between centroids; half-replaced models | {doc}`09_centroids`; {ref}`Half a model <grid-halves>` |
+# | P1: probes for given and original labels | {ref}`Two labels <grid-labels>` |
+# | T1: correlations with generalisation. MM: memorisation maps | {doc}`09b_maps` |
+# | B1, B2: tasks with two classes | {doc}`09c_binarised` |
+# | S1: a larger model, OPT with 1.3 billion parameters | not run here; {doc}`09d_size` asks with smaller ones |
+#
+# The letters are this book's. The larger model is in the catalogue as `opt-1.3b`, for whoever has the memory.
+#
+# Which places count is the same everywhere. In {glue:text}`grid-measured` of {glue:text}`grid-places` combinations of
+# task and model the wrong labels were memorised; in {glue:text}`grid-counted` of those the task was learnt too. The
+# others are drawn, hollow or marked *not learnt*: they show where labels are kept by a model that could do nothing but
+# keep them.
+#
+# (grid-heatmaps)=
+# ## Heatmaps
+#
+# Read the next figure by row and by column. If the task decided where memory is, panels of a row would look
+# alike; if the architecture did, those of a column would.
+
+# %% tags=["hide-input"]
+from memloc.publishing import figures_swapping
+
+caption = """Real tasks, pre-trained models: memorisation error by layer and window length, mean over seeds. Triangles:
+M-CoG. Dark: forgotten when the window is replaced. *No run*: not in the released results."""
+real.show_figure(grid.swapping, figures_swapping.heatmaps, "fig-grid-heatmaps", caption)
+
+# %% [markdown]
+# By swapping, the depths of one model's tasks span {glue:text}`grid-tasks-apart`, those of one task's models
+# {glue:text}`grid-models-apart`, where 0 to 1 is the whole attainable range.
+#
+# (grid-single)=
+# ## One layer at a time
+#
+# The bottom rows of the heatmaps, once more: of every panel, the one layer whose replacement makes it forget most.
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: the largest memorisation error from swapping one layer, by model and task.
+Dotted: half of the noisy examples. Hollow: task not learnt."""
+real.show_figure(grid.swapping, figures_grid.single_layers, "fig-grid-single", caption)
+
+# %% [markdown]
+# The errors are {glue:text}`grid-largest`. One layer forgets half of the noisy examples in: {glue:text}`grid-over`.
+#
+# (grid-depths)=
+# ## Depth by technique
+#
+# All techniques on one axis, each along its own {term}`attainable range`, since their {term}`M-CoG` have different
+# scales.
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: depth along each technique's attainable range. Marks: mean over the models
+that memorised. Lines: from the lowest model to the highest."""
+real.show_figure(grid.beside, figures_grid.depths_by_technique, "fig-grid-depths", caption)
+
+# %% [markdown]
+# (grid-agree)=
+# ## Do techniques agree, do models?
+#
+# Over the places that count, {glue:text}`grid-counted` of them. With so few points a correlation can be almost
+# anything, and the number of points stands under each.
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: Pearson correlations between techniques. Below the diagonal: this run, n
+points. Above: the original study, as written in its figures."""
+real.show_figure(grid.beside, figures_beside.agreement_triangles, "fig-grid-techniques", caption)
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: Spearman correlations between models over tasks and techniques. Below the
+diagonal: this run, n points. Above: the study's models of the same architectures, as written in its figures."""
+real.show_figure(grid.beside, figures_beside.agreement_of_models, "fig-grid-models", caption)
+
+# %% [markdown]
+# (grid-first)=
+# ## Which comes first?
+#
+# Points above the line are tasks whose noisy examples cross over to the wrong class before the classes themselves are
+# apart. The second figure asks the same of probes.
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: crossing of noisy examples (across) and the layer from which classes are
+apart (up). 0: crossed before layer 1. $L + 1$: never. Tasks at one point stand side by side. Hollow: not learnt."""
+real.show_figure(grid.centroids, figures_centroids.event_scatter, "fig-grid-events", caption)
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: the layer at which probes know the given label of noisy examples better
+than the original one (across), and that at which they know the classes of clean ones (up). Otherwise as above."""
+real.show_figure(grid.probing, figures_centroids.event_scatter, "fig-grid-probes", caption)
+
+# %% [markdown]
+# (grid-labels)=
+# ## Two labels
+#
+# What the second figure is made of: how well probes know the label that was given and the one that was right.
+
+# %% tags=["hide-input"]
+from memloc.publishing import figures_techniques
+
+caption = """Real tasks, pre-trained models: macro F1 of probes for given and original labels, on noisy and on clean
+test examples. Layer 0 is the embeddings' output. Dotted: shuffled labels."""
+real.show_figure(grid.probing, figures_techniques.f1_curves, "fig-grid-labels", caption)
+
+# %% [markdown]
+# (grid-halves)=
+# ## Half a model
+#
+# Half of the layers come from the twin that never saw a wrong label. If noisy examples then stay above one half, they
+# end with their original class: what was replaced had sent them away.
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: mean position of noisy examples in the perturbed model, and with its lower
+or its upper half from the normal model. 1: original class. 0: class of the wrong label."""
+real.show_figure(grid.centroids, figures_centroids.halves, "fig-grid-halves", caption)
+
+# %% [markdown]
+# ## Take-away
+#
+# Combinations of task and model: {glue:text}`grid-places`, of which {glue:text}`grid-measured` memorised and
+# {glue:text}`grid-counted` also learnt the task.
+#
+# - *Depth by technique*, means over models: {glue:text}`grid-depths`.
+# - *Agreement of techniques* by M-CoG: {glue:text}`grid-techniques`. *Of models*: {glue:text}`grid-models` by M-CoG,
+#   {glue:text}`grid-models-weights` by layer weights.
+# - *Which comes first.* Of {glue:text}`grid-events-known` places that count, noisy examples cross before classes are
+#   apart in {glue:text}`grid-events-first` and after it in {glue:text}`grid-events-last`. By probes it is
+#   {glue:text}`grid-probes-first` and {glue:text}`grid-probes-last` of {glue:text}`grid-probes-known`.
+# - *Half a model.* Of {glue:text}`grid-halved` places that memorised, noisy examples end nearer to their original class
+#   in {glue:text}`grid-lower` with the lower half from the twin, in {glue:text}`grid-upper` with the upper half.
+#
+# **What they rest on: {glue:text}`grid-real`** Whether the findings of the study hold on it is not judged here, but in
+# the {doc}`ledger <13_ledger>`.
+#
+# ### What would change our mind
+#
+# - Models of this size learn few of the tasks from so few rows. Should panels of tasks that were learnt look otherwise
+#   than the hollow ones, then the page as a whole shows where a model memorises that can do nothing else.
+# - Where there is one seed, two panels can differ by what another seed would change as well.
+#
+# ## Exercises
+#
+# ```{exercise} Rows or columns?
+# :label: ex-grid-rows
+#
+# Choose two heatmaps in one column and two in one row. Which pair looks more alike? What would you have to compute over
+# the whole grid to turn the impression into a number, and which number would chance give?
+# ```
+#
+# ```{exercise} Both halves
+# :label: ex-grid-halves
+#
+# Suppose that noisy examples ended with their original class with either half replaced. What would that say about where
+# the wrong labels are kept? And if they did with neither?
+# ```
