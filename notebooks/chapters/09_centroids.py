@@ -96,8 +96,8 @@ show(drawn.figure, "fig-centroids-positions", caption, alt=drawn.alt)
 # %% tags=["hide-input"]
 drawn = figures_centroids.event_scatter(centroids)
 caption = f"""Crossing (across) and initiation (up) in layers, means over seeds, a panel a model. Below the line
-classes are apart before noisy examples cross. 0: crossed before layer 1. $L + 1$: never. Hollow: task not learnt.
-{study.made("made-centroids")}"""
+classes are apart before noisy examples cross. 0: below one half from layer 1 on. $L + 1$: never. Hollow: task not
+learnt. {study.made("made-centroids")}"""
 show(drawn.figure, "fig-centroids-events", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
@@ -145,10 +145,11 @@ real.show_numbers(released, tabulate_techniques.centroid_table)
 #
 # - *From where to where.* Noisy examples are on average at {glue:text}`centroid-end-start` after layer 1 and at
 #   {glue:text}`centroid-end-end` after the last. Whether the way is sudden or gradual says the column *largest step*.
-# - *Which comes first.* Of {glue:text}`centroid-end-event-known` with both events, noisy examples cross before classes
-#   are apart in {glue:text}`centroid-end-event-first`, at the same layer in {glue:text}`centroid-end-event-same`, and
-#   after it in {glue:text}`centroid-end-event-last`. Crossings lie at layers {glue:text}`centroid-end-event-span` (0:
-#   before layer 1), initiations at {glue:text}`centroid-end-class-span`.
+# - *Which comes first.* In {glue:text}`centroid-end-event-before` noisy examples are nearer to the wrong class from
+#   layer 1 on, and cross nowhere. Of the {glue:text}`centroid-end-event-known` with both events they cross before
+#   classes are apart in {glue:text}`centroid-end-event-first`, at the same layer in
+#   {glue:text}`centroid-end-event-same`, and after it in {glue:text}`centroid-end-event-last`. Those crossings lie at
+#   layers {glue:text}`centroid-end-event-span`, initiations at {glue:text}`centroid-end-class-span`.
 # - *Half a model.* With the lower half from the normal model, noisy examples end at {glue:text}`centroid-end-lower`,
 #   nearer to their original class in {glue:text}`centroid-end-lower-original` of {glue:text}`centroid-end-halved`; with
 #   the upper half at {glue:text}`centroid-end-upper`, nearer to it in {glue:text}`centroid-end-upper-original`.

@@ -105,8 +105,8 @@ real.show_tables(found, tabulate_binarised.order_table, tabulate_binarised.diffe
 
 # %% tags=["hide-input"]
 caption = """Crossing of noisy examples and the layer from which classes are apart, in layers. A line leads from a task,
-all its classes (circle), to its variant of two (triangle). 0: crossed before layer 1. $L + 1$: never. Hollow: not
-learnt in one of its forms."""
+all its classes (circle), to its variant of two (triangle). 0: below one half from layer 1 on. $L + 1$: never. Hollow:
+not learnt in one of its forms."""
 real.show_figure(found, figures_binarised.events_of_both, "fig-binarised-events", caption)
 
 # %% tags=["hide-input"]

@@ -122,7 +122,7 @@ tabulate.show_table(tabulate_size.deeper_table(sized), tabulate_size.centre_tabl
 # %% tags=["hide-input"]
 drawn = figures_size.events(sized)
 caption = f"""Crossing of noisy examples (across) and initiation, the layer from which classes are apart (up), a panel
-a model. 0: crossed before layer 1. $L + 1$: never. Hollow: task not learnt. {sized.made("centroids")}"""
+a model. 0: below one half from layer 1 on. $L + 1$: never. Hollow: task not learnt. {sized.made("centroids")}"""
 show(drawn.figure, "fig-size-events", caption, alt=drawn.alt)
 
 # %% [markdown]

@@ -113,11 +113,13 @@ real.show_figure(grid.beside, figures_beside.agreement_of_models, "fig-grid-mode
 # ## Which comes first?
 #
 # Points above the line are tasks whose noisy examples cross over to the wrong class before the classes themselves are
-# apart. The second figure asks the same of probes.
+# apart. At 0 they are nearer to the wrong class from layer 1 on and cross nowhere, so such a point says nothing of an
+# order. The second figure asks the same of probes.
 
 # %% tags=["hide-input"]
 caption = """Real tasks, pre-trained models: crossing of noisy examples (across) and the layer from which classes are
-apart (up). 0: crossed before layer 1. $L + 1$: never. Tasks at one point stand side by side. Hollow: not learnt."""
+apart (up). 0: below one half from layer 1 on. $L + 1$: never. Tasks at one point stand side by side. Hollow: not
+learnt."""
 real.show_figure(grid.centroids, figures_centroids.event_scatter, "fig-grid-events", caption)
 
 # %% tags=["hide-input"]
@@ -159,8 +161,9 @@ real.show_figure(grid.centroids, figures_centroids.halves, "fig-grid-halves", ca
 # - *Depth by technique*, means over models: {glue:text}`grid-depths`.
 # - *Agreement of techniques* by M-CoG: {glue:text}`grid-techniques`. *Of models*: {glue:text}`grid-models` by M-CoG,
 #   {glue:text}`grid-models-weights` by layer weights.
-# - *Which comes first.* Of {glue:text}`grid-events-known` places that count, noisy examples cross before classes are
-#   apart in {glue:text}`grid-events-first` and after it in {glue:text}`grid-events-last`. By probes it is
+# - *Which comes first.* Of the places that count, noisy examples are nearer to the wrong class from layer 1 on in
+#   {glue:text}`grid-events-before`. Of the {glue:text}`grid-events-known` with both events they cross before classes
+#   are apart in {glue:text}`grid-events-first` and after it in {glue:text}`grid-events-last`. By probes it is
 #   {glue:text}`grid-probes-first` and {glue:text}`grid-probes-last` of {glue:text}`grid-probes-known`.
 # - *Half a model.* Of {glue:text}`grid-halved` places that memorised, noisy examples end nearer to their original class
 #   in {glue:text}`grid-lower` with the lower half from the twin, in {glue:text}`grid-upper` with the upper half.

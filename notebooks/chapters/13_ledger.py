@@ -28,7 +28,10 @@ Markdown(tabulate_ledger.sources_sentence(ledger))
 # {glue:text}`ledger-alpha`. It **does not hold** if there are data enough and a part's whole interval lies on the wrong
 # side. Everything else is **cannot tell**. That is no polite word for *no*: it means that the data do not decide.
 #
-# Three things to keep apart:
+# What *holds* excludes is chance, and chance is what each rule says it is: a share of tasks is tested against one half,
+# not against the share that is asked for. So an interval can reach below the threshold of a finding that holds.
+#
+# Things to keep apart:
 #
 # - *A number and a verdict.* A number can be computed from two tasks. A verdict asks for as many tasks, models and
 #   seeds as its rule names, because over fewer of them even a perfect result could be chance.
@@ -36,15 +39,18 @@ Markdown(tabulate_ledger.sources_sentence(ledger))
 #   read off figures and tables, and the same rules applied to them where they suffice. Where they do not, the table
 #   says *not judged*, and how many of the known numbers lie where the rule asks. That speaks of what can be known from
 #   outside and not of the study.
+# - *Memorised and learnt.* The rules ask that the wrong labels were memorised. They do not ask that the task was
+#   learnt, as other chapters do before they conclude anything. Cells that learnt it, by run:
+#   {glue:text}`ledger-learnt`. What that changes stands under *Where we differ*.
 # - *{term}`Exploratory <exploratory>`.* Settings were chosen while looking at one of the tasks. Such a verdict can
-#   suggest and not confirm.
+#   suggest and not confirm, and every finding about all tasks is of this kind.
 
 # %% tags=["hide-input"]
 tabulate.show_table(tabulate_ledger.ledger_table(ledger))
 
 # %% [markdown]
-# The number after a verdict is that of the part that decided, with its interval. Runs that are not named have no number
-# and cannot tell.
+# The number after a verdict is that of the part that decided, with its interval. Runs that are not named have too
+# little data for a verdict, or nothing but cells of a run that is.
 #
 # Every rule had its first version before the first results on real data, {glue:text}`ledger-first-run`. The file of
 # rules was last changed in {glue:text}`ledger-rule`. A rule that was changed stands here in both versions, with both
@@ -71,25 +77,44 @@ tabulate.show_table(tabulate_ledger.reason_table(ledger))
 # %% [markdown]
 # ## Where we differ
 #
-# {glue:text}`ledger-checked` For each of them there are reasons that can be checked without training anything.
+# {glue:text}`ledger-checked` What differs from the study is known, and some of it can be checked without training
+# anything.
 #
 # - *The task was not learnt.* A small model that finds nothing in a task to generalise memorises all of its labels, the
 #   right ones too. Then nothing is left that only the wrong ones change. So each number stands here also over the tasks
 #   that all models learnt, and over those that none did.
 # - *It is one model.* A finding about four models can fail for one. So each number stands here model by model, where it
 #   can be told of one.
-# - *Size and pre-training.* Models of other released runs are wider and saw more text. What they give on their few
-#   tasks stands last. If it is nearer to the study's, small size may be the reason; if not, it is not size alone.
+# - *Size and pre-training.* Some released runs have models that are wider and saw more text. What those give on their
+#   few tasks stands last. If it is nearer to the study's, small size may be the reason; if not, it is not size alone.
+# - *Data and training.* Fewer rows, shorter texts, a larger learning rate, and an end when all is memorised: what each
+#   run changed stands with its figures, as on the page of {doc}`the whole grid <09f_grid>`. This cannot be told from
+#   the released numbers, except as far as {doc}`09e_sensitivity` varied it.
 #
 # A row has a number, whose it is, and whether it is as the rule asks, whatever chance would do. These looks were chosen
-# with the results known. They suggest reasons and settle none. What the draw of the data can do has a page of its own:
-# {doc}`09e_sensitivity`.
+# with the results known. They suggest reasons and settle none.
 
 # %% tags=["hide-input", "remove-stderr"]
 facts.glue_all("ledger", tabulate_checks.check_facts(ledger), sources.CLAIMS, ledger)
 tabulate.show_table(tabulate_checks.check_table(ledger))
 
 # %% [markdown]
+# ## What the rules do not see
+#
+# Rules that were fixed beforehand stay as they are, also where one would write them otherwise today. Three weaknesses
+# that showed:
+#
+# - *C03* asks that even the worst window spares the clean examples, down to {glue:text}`ledger-clean-spared`. The study
+#   printed {glue:text}`ledger-clean-mean` for the mean over windows, with a standard deviation of
+#   {glue:text}`ledger-clean-sd`. Numbers between {glue:text}`ledger-clean-spared` and 1 with this mean can have one of
+#   {glue:text}`ledger-clean-most` at most. So some of its own windows lie lower, and that part asks for more than the
+#   study itself has shown.
+# - *C10* takes the mean position at the start and asks that it be large enough. A position beyond the original class
+#   counts in its favour, and one far beyond can hide one that falls short. Where noisy examples end no lower than they
+#   began there is no largest step, and the task drops out of that part instead of failing it.
+# - *C11, C12 and C14* use crossings as layers. Noisy examples that are nearer to the wrong class from layer 1 on have
+#   none, and count as crossing at 0.
+#
 # ## Many findings, many chances
 #
 # {glue:text}`ledger-comparisons` That is the column *p, Holm*.
@@ -108,8 +133,9 @@ tabulate.show_table(tabulate_ledger.rule_table(ledger))
 # ## Take-away
 #
 # - *On the study's numbers*, where they suffice: {glue:text}`ledger-study`.
-# - *On the released runs*: {glue:text}`ledger-runs`. Small runs measure the right things on too few tasks for most
-#   rules; the ledger fills as runs are released.
+# - *On the released runs* holds: {glue:text}`ledger-holds`. Does not hold: {glue:text}`ledger-refuted`. Open, with data
+#   enough: {glue:text}`ledger-open`.
+# - No released run has data enough for: {glue:text}`ledger-lacking`. What each lacks stands under *Why*.
 # - A verdict is worth what its rule was worth before the result was known. The commits above say which came first.
 # - Agreement of a number with the study's is not yet a finding that holds, and a dash is not a failure.
 #

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_four_tasks_have_numbers_and_no_verdict(ledger: tabulate_ledger.Ledger) 
     assert {verdict.verdict for verdict in ledger.verdicts["small"]} == {OPEN}
     told = tabulate_ledger.part_table(ledger).set_index(["claim", "part"])["ours, by run"]
     assert told["C06", "mean M-CoG before the middle"].startswith("small: ")
-    assert told["C06", "mean M-CoG before the middle"].endswith("(4 tasks)")
+    assert told["C06", "mean M-CoG before the middle"].endswith("(4 tasks, 2 models)")
     assert set(tabulate_ledger.ledger_table(ledger)["ours, by run"]) == {OPEN}
     assert told["C07", "lowest of four"] == "–"
     reasons = tabulate_ledger.reason_table(ledger).set_index(["claim", "of"])["reason"]
@@ -57,13 +58,15 @@ def test_the_studys_numbers_are_judged_where_they_suffice(ledger: tabulate_ledge
     by_id = {text.split(" ")[0]: value for text, value in told.items()}
     assert by_id["C07"].startswith("holds, 1.00")
     assert by_id["C01"] == "not judged: 6 of 6 numbers as asked"
-    assert by_id["C13"] == "not judged: no number"
+    assert by_id["C13"].startswith("not judged: published is one model, at 0.30")
+    assert by_id["C03"].startswith("not judged: published is a mean of 0.997, SD 0.012")
+    assert by_id["C04"] == "not judged: no number"
 
 
 def test_many_findings_are_corrected_for(ledger: tabulate_ledger.Ledger) -> None:
     told = zip(ledger.verdicts[STUDY], ledger.adjusted(STUDY), strict=True)
     pairs = [(verdict.p_value, q) for verdict, q in told if verdict.p_value == verdict.p_value and q == q]
-    assert [verdict.claim for verdict in ledger.verdicts[STUDY] if verdict.superseded] == ["C07"]
+    assert [verdict.claim for verdict in ledger.verdicts[STUDY] if verdict.superseded] == ["C07", "C08"]
     assert len(pairs) == sum(verdict.p_value == verdict.p_value for verdict in ledger.current(STUDY)), (
         "a rule that is no longer in force was counted"
     )
@@ -72,7 +75,11 @@ def test_many_findings_are_corrected_for(ledger: tabulate_ledger.Ledger) -> None
     assert any(q > p for p, q in pairs)
     facts = tabulate_ledger.ledger_facts(ledger)
     assert "Holm" in facts["comparisons"]
-    assert facts["runs"] == "small: 0 holds, 0 does not hold, 15 cannot tell"
+    assert (facts["holds"], facts["refuted"], facts["open"]) == ("none", "none", "none")
+    assert facts["lacking"].startswith("C01, C02"), "four tasks are too few for every rule"
+    assert facts["lacking"].count("C") == 15
+    assert re.fullmatch(r"small \d+ of \d+", facts["learnt"])
+    assert float(facts["clean-most"]) < float(facts["clean-sd"]), "what the page says of the study's own windows"
 
 
 def test_a_copy_without_runs_judges_the_study_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from released_world import run_of, write_release
 
 from memloc.publishing import tabulate_checks as checks
-from memloc.publishing.tabulate_ledger import Ledger, read_ledger
+from memloc.publishing.tabulate_ledger import Ledger, ledger_table, part_table, read_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 LEARNT, NOT_LEARNT = ["boolq", "cola", "sst2"], ["mrpc", "rte", "wic"]
@@ -56,12 +57,12 @@ def test_a_number_stands_by_learnt_tasks_by_model_and_beside_wider_models(
         },
     )
     assert of_part(checks.check_table(ledger)) == {
-        "nano": ("0.50 (6 tasks)", "no"),
-        "nano, tasks learnt": ("1.00 (3 tasks)", "yes"),
-        "nano, tasks not learnt": ("0.00 (3 tasks)", "no"),  # for RTE nano-bert's single layer decides
-        "nano, BERT (nano)": ("0.50 (6 tasks)", "no"),
-        "nano, OPT (nano)": ("0.67 (6 tasks)", "no"),
-        "small, e5-small (12 layers)": ("1.00 (2 tasks)", "yes"),
+        "nano": ("0.50 (6 tasks, 2 models)", "no"),
+        "nano, tasks learnt": ("1.00 (3 tasks, 2 models)", "yes"),
+        "nano, tasks not learnt": ("0.00 (3 tasks, 2 models)", "no"),  # for RTE nano-bert's single layer decides
+        "nano, BERT (nano)": ("0.50 (6 tasks, 1 model)", "no"),
+        "nano, OPT (nano)": ("0.67 (6 tasks, 1 model)", "no"),
+        "small, e5-small (12 layers)": ("1.00 (2 tasks, 1 model)", "yes"),
     }, "the study has published no number of this part"
     assert "nano in C" in checks.check_facts(ledger)["checked"]
 
@@ -72,3 +73,32 @@ def test_numbers_that_are_as_asked_or_of_too_little_data_are_not_shown(
     ledger = written(tmp_path, monkeypatch, {"small": (NOT_LEARNT, ["nano-bert"])})
     assert checks.check_table(ledger).empty, "three tasks are no evidence, whatever they show"
     assert checks.check_facts(ledger) == {"checked": checks.NO_DIFFERENCE}
+
+
+def test_a_run_that_has_nothing_but_cells_of_an_earlier_one_is_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of the same key come from the same trained models."""
+    both = {"nano": (LEARNT + NOT_LEARNT, ["nano-bert", "nano-opt"]), "nano-maps": (LEARNT, ["nano-bert"])}
+    ledger = written(tmp_path, monkeypatch, both)
+    claims = {claim.id: claim for claim in ledger.claims if not claim.superseded}
+    assert ledger.repeats("nano-maps", claims["C04"]) == "nano"
+    assert ledger.repeats("nano", claims["C04"]) == ""
+    assert ledger.repeats("nano-maps", claims["C01"]) == "", "what has no rows repeats nothing"
+    assert "nano-maps" not in str(ledger_table(ledger).set_index("claim").filter(like="C04", axis=0).to_numpy())
+    assert "nano-maps" not in str(part_table(ledger)["ours, by run"].tolist())
+    assert not checks.check_table(ledger)["of"].str.startswith("nano-maps").any()
+    alone = ledger.rows["nano-maps"].assign(run="another")
+    ledger.rows["nano-maps"] = alone
+    ledger.__dict__.pop("_read")
+    assert ledger.repeats("nano-maps", claims["C04"]) == "", "the same cells trained anew are new evidence"
+
+
+def test_a_task_that_some_models_learnt_is_in_neither_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = written(tmp_path, monkeypatch, {"nano": (LEARNT + NOT_LEARNT, ["nano-bert", "nano-opt"])})
+    status = checks.read_training(checks.open_release("nano"), arms=()).status
+    mixed = status.assign(learnt=status["learnt"] | ((status["task"] == "wic") & (status["model"] == "nano-opt")))
+    monkeypatch.setattr(checks, "read_training", lambda study, arms: SimpleNamespace(status=mixed))
+    told = of_part(checks.check_table(ledger))
+    assert told["nano, tasks learnt"][0] == "1.00 (3 tasks, 2 models)"
+    assert told["nano, tasks not learnt"][0] == "0.00 (2 tasks, 2 models)"

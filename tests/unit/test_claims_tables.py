@@ -60,9 +60,11 @@ def test_the_study_stands_beside_ours_part_by_part(found: Callable[[pd.DataFrame
     numbers, verdicts = claims_tables(("C02", "C07", "C08"), world)
     rows = numbers.set_index(["claim", "part"])
     assert rows.loc[("C08", "swapping with retraining"), "the study"] == "0.97", "written in its figure"
-    assert rows.loc[("C08", "swapping with retraining"), "this copy"] == "1.00 (12 tasks)"
+    assert rows.loc[("C08", "swapping with retraining"), "this copy"] == "1.00 (12 tasks, 4 models)"
     assert rows.loc[("C02", "swapping over gradients"), "the study"] == "0.33", ".98 less .65"
-    assert rows.loc[("C07", "lowest of four"), "the study"] == "1.00 (12 tasks)", "by the rule, from digitised centres"
+    assert rows.loc[("C07", "lowest of four"), "the study"] == "1.00 (12 tasks, 4 models)", (
+        "by the rule, from digitised centres"
+    )
     assert rows.loc[("C07", "lowest of four"), "how the study's is known"] == tabulate_claims.BY_RULE
     assert told_value("C11", "TREC and Reuters cross after separation")[0] == pytest.approx(2.5)  # type: ignore[index]
     later, how = told_value("C11", "TREC and Reuters cross later than NLU") or (0.0, "")
@@ -79,8 +81,8 @@ def test_few_tasks_have_numbers_but_no_verdict(found: Callable[[pd.DataFrame], B
     assert set(verdicts["verdict, this copy"]) == {"cannot tell"}
     assert verdicts["reason, this copy"].str.contains("too little data").all()
     ours = numbers.set_index("part")["this copy"]
-    assert ours["swapping with retraining"] == "1.00 (3 tasks)"
-    assert ours["start near the original class"] == "0.90 (3 tasks)"
+    assert ours["swapping with retraining"] == "1.00 (3 tasks, 1 model)"
+    assert ours["start near the original class"] == "0.90 (3 tasks, 1 model)"
     assert ours["lower half kept stays wrong"] == "1.00 (3 trained models)"
     assert ours["every pair positive"] == "–", "one model agrees with nobody"
     two = claims_tables(("C08",), found(few[few["task"] != "cola"]))[0]

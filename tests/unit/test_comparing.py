@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from memloc.cli import main
+from memloc.comparing.page import told
 from memloc.comparing.sides import Side, partners, read_side
 from memloc.comparing.tables import Comparison, centre_table, event_table, order_table, verdict_table
 from memloc.errors import MemlocError
@@ -37,10 +38,10 @@ def test_a_run_beside_itself_differs_in_nothing(monkeypatch: pytest.MonkeyPatch)
     of = Comparison(run, run)
     centres = centre_table(of)
     assert len(centres) > 4
-    assert set(centres["depth, difference"]) <= {"+0.00", "-"}
+    assert set(centres["depth, second less first"]) <= {"+0.00", "-"}
     assert set(centres["curves, rank correlation"]) == {"1.00"}
     assert set(order_table(of)["rank correlation"]) <= {"1.00", "-"}
-    assert set(event_table(of)["difference"]) == {"+0.00"}
+    assert set(event_table(of)["second less first"]) == {"+0.00"}
     assert set(verdict_table(of)["changed"]) == {""}
 
 
@@ -50,7 +51,7 @@ def test_differences_are_those_that_were_planted() -> None:
     centres = centre_table(of)
     assert list(centres["task"]) == list(TASKS)
     assert set(centres["curves, rank correlation"]) == {"-1.00"}
-    assert all(text.startswith("+") for text in centres["depth, difference"])
+    assert all(text.startswith("+") for text in centres["depth, second less first"])
     assert list(order_table(of)["rank correlation"]) == ["-1.00"], "deepest here, shallowest there"
     two = Comparison(side("a", falling), side("b", {"trec": rising, "wic": rising}))
     assert two.tasks == ["trec"]
@@ -60,6 +61,23 @@ def test_differences_are_those_that_were_planted() -> None:
 def test_curves_of_other_depths_are_read_at_the_same_places() -> None:
     of = Comparison(side("a", {"trec": [1.0, 2, 3]}), side("b", {"trec": [1.0, 1.5, 2, 2.5, 3]}))
     assert list(centre_table(of)["curves, rank correlation"]) == ["1.00"]
+
+
+def test_what_cannot_be_compared_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    words = told(Comparison(read_side("techniques"), read_side("small")))
+    assert "Of small without a partner, and left out: minilm-l6." in words
+    assert "same rows of 4 cells" in words
+    curves = {task: [4.0, 3, 2, 1] for task in TASKS}
+    assert "same rows" not in told(Comparison(side("a", curves), side("b", curves)))
+
+
+def test_generated_tasks_are_compared_and_judged_by_no_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    run = read_side("mini")
+    of = Comparison(run, run)
+    assert len(centre_table(of))
+    assert set(verdict_table(of)[run.name]) == {"too little data"}
 
 
 def test_models_are_held_beside_their_like() -> None:
@@ -91,7 +109,7 @@ def test_the_command_prints_and_writes(
     assert main(["compare", "techniques", "study", "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr().out
     assert "Models: e5-small-enpt with bert-base-cased." in told
-    assert re.search(r"^C05 .*holds +changed$", told, re.MULTILINE)
+    assert re.search(r"^C05 .*holds +one decides$", told, re.MULTILINE)
     page = (tmp_path / "out" / "compare.html").read_text()
     assert page.count("<figure>") == 1, "one technique has curves of both"
     assert 'alt="Line charts, two lines a panel. trec' in page

@@ -231,7 +231,7 @@ def test_centroids(study: Study) -> None:
     scatter = figures_centroids.event_scatter(data)
     points = {(float(p.get_xdata()[0]), float(p.get_ydata()[0])) for p in scatter.figure.axes[0].lines[1:]}
     assert points == {(2.0, 2.0), (4.0, 2.0)}
-    assert "comes first in 0 points and last in 3" in scatter.alt
+    assert "comes first in 0 and last in 3" in scatter.alt
     said = facts.centroid_facts(data)
     assert (said["event-last"], said["event-same"]) == ("3", "1")
     assert (said["lower-original"], said["upper-original"], said["halved"]) == ("4", "0", "4")

@@ -22,6 +22,7 @@ from memloc.arms import SETTINGS, target_layers
 from memloc.pipeline import CellId
 from memloc.publishing import (
     facts_grid,
+    facts_techniques,
     figures_beside,
     figures_centroids,
     figures_control_parts,
@@ -112,6 +113,21 @@ def test_many_tasks_are_told_apart_by_marks(grid: Whole) -> None:
     assert len({float(mark.get_xdata()[0]) for mark in marks(first)}) == 7, "side by side"
     assert np.mean([mark.get_xdata()[0] for mark in marks(first)]) == pytest.approx(4), "around the crossing"
     assert not first.texts
+
+
+def test_what_is_wrong_from_layer_1_on_comes_neither_first_nor_last(tmp_path: Path) -> None:
+    """Three tasks cross at layer 4, before classes at 6; one is below one half all along; one never separates."""
+    events = {"wic": (1, 6), "rte": (4, 99)}
+    run = run_of("nano", {task: {} for task in TASKS[:5]}, ["nano-bert"], source="files")
+    folder = write_release(tmp_path / "nano", run, held, lambda task, _: events.get(task, (4, 6)))
+    centroids = read_grid(ReleasedStudy(read_release(folder), "results/nano")).centroids
+    assert centroids is not None
+    facts = facts_techniques.event_facts(centroids)
+    told = {name: facts[f"event-{name}"] for name in ("known", "before", "first", "same", "last")}
+    assert told == {"known": "3", "before": "1", "first": "3", "same": "0", "last": "0"}
+    assert (facts["event-span"], facts["class-span"]) == ("4.0", "6.0")
+    alt = figures_centroids.event_scatter(centroids).alt
+    assert "comes first in 3 and last in 0. On the wrong side from layer 1 on, without an event: 1." in alt
 
 
 def test_what_the_page_says_in_numbers(grid: Whole) -> None:

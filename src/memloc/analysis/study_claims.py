@@ -116,6 +116,8 @@ def _metrics(found: Published[Any], value: Any) -> Iterator[Metric]:
 
         bounds = attainable_range(windows(found.layers), found.layers)
         yield "mcog", None, float(value)
+        yield "mcog_attainable_low", None, float(bounds[0])
+        yield "mcog_attainable_high", None, float(bounds[1])
         yield "mcog_relative", None, float(relative_depth(np.array(value), bounds))
         yield "mcog_centred", None, (float(value) - (found.layers + 1) / 2) / found.layers
     elif kind == ("swapping", "layer_weight"):

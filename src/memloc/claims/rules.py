@@ -68,7 +68,7 @@ def mean_over_units(part: Part, sample: Sample, draw: Draw) -> Estimate:
         if part.test == "none"
         else _p(_flips(len(x), *draw.arrangements) @ deviations, deviations.sum(), draw)
     )
-    half = _t(len(x) - 1, draw) * x.std(ddof=1) / math.sqrt(len(x))
+    half = _half(_t(len(x) - 1, draw), x.std(ddof=1) / math.sqrt(len(x)), 0.5 ** len(x), draw)
     return Estimate(float(x.mean()), p, (float(x.mean() - half), float(x.mean() + half)))
 
 
@@ -82,7 +82,7 @@ def difference_between_groups(part: Part, sample: Sample, draw: Draw) -> Estimat
     observed = a.mean() - b.mean()
     va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
     freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1)) if va + vb > 0 else 1.0
-    half = _t(freedom, draw) * math.sqrt(va + vb)
+    half = _half(_t(freedom, draw), math.sqrt(va + vb), 1 / math.comb(len(x), len(a)), draw)
     p = _p(_sign(part) * (differences - part.chance), _sign(part) * (observed - part.chance), draw)
     return Estimate(float(observed), p, (float(observed - half), float(observed + half)))
 
@@ -165,6 +165,17 @@ def _p(arranged: np.ndarray, observed: float, draw: Draw) -> float:
 
 def _t(freedom: float, draw: Draw) -> float:
     return float(stats.t.ppf(1 - draw.error, freedom))
+
+
+def _half(quantile: float, error: float, least: float, draw: Draw) -> float:
+    """Half of a t interval.
+
+    Units that tie, as scores in twelfths do, have no spread to take one from. They count as sure where the exact test
+    can be sure of so many at all (``least``, its smallest p), and else there are no limits.
+    """
+    if error > EPSILON:
+        return quantile * error
+    return 0.0 if least <= draw.error else math.inf
 
 
 def _standard(values: np.ndarray, part: Part, within: bool = False) -> np.ndarray:

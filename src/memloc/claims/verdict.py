@@ -132,7 +132,10 @@ def _decide(part: Part, estimate: Estimate, alpha: float) -> tuple[str, str]:
     refuted_at = part.threshold if math.isnan(part.refuted_at) else part.refuted_at
     passes = sign * (estimate.value - part.threshold) >= -EPSILON
     rejects = part.test == "none" or estimate.p <= alpha + EPSILON
-    told = f"{estimate.value:.3g} [{low:.3g}, {high:.3g}]"
+    known = math.isfinite(low) and math.isfinite(high)
+    told = f"{estimate.value:.3g} " + (
+        f"[{low:.3g}, {high:.3g}]" if known else "(too few units, all alike, for an interval)"
+    )
     side = "at least" if sign > 0 else "at most"
     tested = "" if part.test == "none" else f", p = {estimate.p:.2g}"
     if passes and rejects:

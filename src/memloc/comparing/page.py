@@ -59,6 +59,11 @@ def told(of: Comparison) -> str:
     """What is compared, and what is left out, in sentences."""
     pairs = [a if a == b else f"{a} with {b}" for a, b in of.pairs]
     words = f"Tasks of both: {', '.join(of.tasks) or 'none'}. Models: {', '.join(pairs) or 'none of one family'}."
+    for side, place in ((of.first, 0), (of.second, 1)):
+        if alone := [model for model in side.models if model not in {pair[place] for pair in of.pairs}]:
+            words += f" Of {side.name} without a partner, and left out: {', '.join(alone)}."
+    if same := len({key[:3] for key in of.first.runs & of.second.runs}):
+        words += f" Both have the same rows of {same} cells, from the same trained models: nothing can differ there."
     for side in of.sides:
         if side.left_out:
             cells = "; ".join(f"{task} {model} seed {seed}" for task, model, seed in side.left_out)

@@ -16,6 +16,8 @@ from memloc.claims import Verdict, judge
 from memloc.config import book_above
 from memloc.errors import unknown_name
 from memloc.models.catalogue import get_model
+from memloc.publishing.reading import rules
+from memloc.publishing.tabulate_claims import real_rows
 from memloc.publishing.tabulate_ledger import STUDY, of_source
 from memloc.released import read_release
 from memloc.sealed import MANIFEST
@@ -44,6 +46,12 @@ class Side:
         return rows.groupby(["task", "model", "technique", "metric", "layer"])["value"].mean()
 
     @property
+    def runs(self) -> set[tuple[object, ...]]:
+        """What tells rows of the same trained models: cell, technique and the key of the rows."""
+        rows = self.rows[self.rows["technique"] != "training"]
+        return set(rows[["task", "model", "seed", "technique", "run"]].itertuples(index=False, name=None))
+
+    @property
     def tasks(self) -> list[str]:
         """The tasks in it, in order of appearance."""
         return list(dict.fromkeys(self.rows["task"]))
@@ -54,12 +62,11 @@ class Side:
         return list(dict.fromkeys(self.rows["model"]))
 
     def verdicts(self) -> dict[str, Verdict]:
-        """Every claim by its rule."""
-        from memloc.publishing.reading import rules
-
+        """Every claim by its rule; generated tasks and random weights are evidence of none."""
+        rows = real_rows(self.rows)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # one unit has no spread
-            return {claim.id: judge(of_source(claim, self.name), self.rows) for claim in rules().claims}
+            return {claim.id: judge(of_source(claim, self.name), rows) for claim in rules().claims}
 
 
 def read_side(asked: str) -> Side:

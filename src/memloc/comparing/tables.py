@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.correlation import correlation
+from memloc.claims import Verdict
+from memloc.claims.verdict import OPEN
 from memloc.comparing.sides import Side, partners
 
 CURVE = "layer_weight"
 CENTRE, LOW, HIGH, DEPTH = "mcog", "mcog_attainable_low", "mcog_attainable_high", "mcog_relative"
+LACKING = "too little data"
 EVENTS = ("crossing", "initiation", "noisy_start_position", "noisy_end_position")
 
 
@@ -79,7 +82,7 @@ def centre_table(of: Comparison) -> pd.DataFrame:
                     "models": _pair(pair),
                     f"M-CoG, {of.first.name}": _with_range(of.first, task, pair[0], name, first),
                     f"M-CoG, {of.second.name}": _with_range(of.second, task, pair[1], name, second),
-                    "depth, difference": _signed(depths[1] - depths[0]),
+                    "depth, second less first": _signed(depths[1] - depths[0]),
                     "curves, rank correlation": _number(alike.get((name, task, pair), np.nan)),
                 }
             )
@@ -120,7 +123,7 @@ def event_table(of: Comparison) -> pd.DataFrame:
                 "models": _pair(pair),
                 of.first.name: _number(first),
                 of.second.name: _number(second),
-                "difference": _signed(second - first),
+                "second less first": _signed(second - first),
             }
             for name in of.techniques
             for metric in EVENTS
@@ -130,7 +133,7 @@ def event_table(of: Comparison) -> pd.DataFrame:
 
 
 def verdict_table(of: Comparison) -> pd.DataFrame:
-    """What the rules of the claims say of both, and where that differs."""
+    """What the rules of the claims say of both, and where they say the opposite or one of them says more."""
     from memloc.publishing.reading import rules
 
     first, second = (side.verdicts() for side in of.sides)
@@ -138,13 +141,25 @@ def verdict_table(of: Comparison) -> pd.DataFrame:
         [
             {
                 "claim": f"{claim.id} {claim.title}",
-                of.first.name: first[claim.id].verdict,
-                of.second.name: second[claim.id].verdict,
-                "changed": "" if first[claim.id].verdict == second[claim.id].verdict else "changed",
+                of.first.name: _said(first[claim.id]),
+                of.second.name: _said(second[claim.id]),
+                "changed": _changed(first[claim.id], second[claim.id]),
             }
             for claim in rules().claims
         ]
     )
+
+
+def _said(verdict: Verdict) -> str:
+    """A verdict; a number that does not decide is another thing than none."""
+    return LACKING if np.isnan(verdict.statistic) else verdict.verdict
+
+
+def _changed(first: Verdict, second: Verdict) -> str:
+    said = (first.verdict, second.verdict)
+    if said[0] == said[1]:
+        return ""
+    return "one decides" if OPEN in said else "opposite"
 
 
 def _pair(pair: tuple[str, str]) -> str:

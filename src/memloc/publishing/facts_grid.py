@@ -63,7 +63,7 @@ def _apart(values: Sequence[float | None]) -> float:
 
 
 def _events(told: Told | None) -> dict[str, str]:
-    names = ("first", "last", "same", "known")
+    names = ("first", "last", "same", "known", "before")
     found = event_facts(told) if told else {}
     return {name: found.get(f"event-{name}", NONE) for name in names}
 

@@ -11,7 +11,7 @@ from memloc.analysis.weights import variants
 from memloc.publishing.facts import NONE, where
 from memloc.publishing.figures import listed, span
 from memloc.publishing.figures_beside import agreements
-from memloc.publishing.figures_centroids import EVENTS, events_of
+from memloc.publishing.figures_centroids import EVENTS, events_of, happened
 from memloc.publishing.reading import ByPlace, Place
 from memloc.publishing.reading_techniques import Beside, Told
 
@@ -78,19 +78,23 @@ def probing_facts(told: Told) -> dict[str, str]:
 
 
 def event_facts(told: Told) -> dict[str, str]:
-    """Which comes first, memorisation or the beginning of classes, over the places that count."""
+    """Which comes first, memorisation or the beginning of classes, over the places that count and have both events.
+
+    Noisy examples that are on the wrong side from layer 1 on cross nowhere, and come neither first nor last.
+    """
     table = events_of(told)
     index = pd.MultiIndex.from_frame(table[["task", "model"]]) if len(table) else pd.MultiIndex.from_arrays([[], []])
     kept = table[index.isin(told.counted)] if told.counted else table.iloc[:0]
     memory, classes = (kept[name].astype(float) for name in EVENTS[told.technique])
-    known = memory.notna() & classes.notna()
+    both = happened(kept, told.technique)
     return {
-        "event-known": str(int(known.sum())),
-        "event-first": str(int((memory < classes)[known].sum())),
-        "event-last": str(int((memory > classes)[known].sum())),
-        "event-same": str(int((memory == classes)[known].sum())),
-        "event-span": span(list(memory), 1),
-        "class-span": span(list(classes), 1),
+        "event-known": str(int(both.sum())),
+        "event-before": str(int((memory < 1).sum())),
+        "event-first": str(int((memory < classes)[both].sum())),
+        "event-last": str(int((memory > classes)[both].sum())),
+        "event-same": str(int((memory == classes)[both].sum())),
+        "event-span": span(list(memory[both]), 1),
+        "class-span": span(list(classes[both]), 1),
     }
 
 

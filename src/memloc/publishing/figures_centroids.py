@@ -122,6 +122,13 @@ def events_of(told: Told) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else ["task", "model", "seeds", *EVENTS[told.technique]])
 
 
+def happened(events: pd.DataFrame, technique: str) -> pd.Series:
+    """In which rows of ``events_of`` both events lie at one of the layers 1..L: 0 is before, L + 1 never."""
+    layers = pd.Series([get_model(name).layers for name in events["model"]], events.index, dtype=float)
+    inside = [events[name].astype(float).between(1, layers) for name in EVENTS[technique]]
+    return inside[0] & inside[1]
+
+
 def _events(technique: str, rows: pd.DataFrame) -> dict[str, float]:
     try:
         if technique == "probing":
@@ -143,7 +150,7 @@ def event_scatter(*tolds: Told) -> Drawn:
     tasks = sort_tasks({task for told in tolds for task, _ in told.places})
     names = EVENTS[tolds[0].technique]
     tables = {id(told): events_of(told) for told in tolds}
-    earlier = later = 0
+    earlier = later = nowhere = 0
     for panel, (model, told) in zip(panels, drawn, strict=True):
         table = tables[id(told)]
         here = table[table["model"] == model].dropna(subset=list(names))
@@ -151,7 +158,9 @@ def event_scatter(*tolds: Told) -> Drawn:
             _marks(panel, here, names, told, model, tasks)
         else:
             _scatter(panel, here, *names, told, model)
-        gap = here[names[0]] - here[names[1]]
+        both = here[happened(here, tolds[0].technique)]
+        gap = both[names[0]] - both[names[1]]
+        nowhere += int((here[names[0]] < 1).sum())
         earlier, later = earlier + int((gap < 0).sum()), later + int((gap > 0).sum())
     if len(tasks) > NAMED:
         for task in tasks:
@@ -161,7 +170,8 @@ def event_scatter(*tolds: Told) -> Drawn:
     words = (
         "Scatter plots, a panel a model, a point a task: layer of memorisation across, layer where classes begin up. "
     )
-    return Drawn(figure, words + f"Memorisation comes first in {earlier} points and last in {later}.")
+    words += f"Of points with both events memorisation comes first in {earlier} and last in {later}. "
+    return Drawn(figure, words + f"On the wrong side from layer 1 on, without an event: {nowhere}.")
 
 
 def event_axes(panel: Axes, model: str) -> None:

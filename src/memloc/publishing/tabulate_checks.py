@@ -14,7 +14,7 @@ from memloc.claims.schema import Part
 from memloc.claims.verdict import HOLDS, PartResult
 from memloc.models.catalogue import get_model
 from memloc.publishing.figures import listed, model_title
-from memloc.publishing.reading import CELL, open_release, read_training
+from memloc.publishing.reading import open_release, read_training
 from memloc.publishing.style import sort_models
 from memloc.publishing.tabulate_claims import DASH, described, known_of_study, number_told, study_number
 from memloc.publishing.tabulate_ledger import Ledger
@@ -27,8 +27,10 @@ def differing(ledger: Ledger) -> Iterator[tuple[str, Claim, Part, PartResult]]:
     """The parts of rules in force for which a run has data enough, and whose number is not as asked."""
     for run in ledger.runs:
         for claim, verdict in zip(ledger.claims, ledger.verdicts[run], strict=True):
+            if claim.superseded or ledger.repeats(run, claim):
+                continue
             for part, found in zip(claim.parts, verdict.parts, strict=True):
-                if not claim.superseded and found.verdict != HOLDS and _misses(part, found.statistic):
+                if found.verdict != HOLDS and _misses(part, found.statistic):
                     yield run, claim, part, found
 
 
@@ -41,8 +43,8 @@ def check_table(ledger: Ledger) -> pd.DataFrame:
     """Of every run and part that misses: its number in the study, over all cells of the run, over those of tasks that
     were learnt and of those that were not, for every model alone, and of wider models in other runs; a row each.
 
-    A cell counts as learnt as everywhere in the book (``analysis.status``). A task counts here too only where all
-    models have it, so a task that some models learnt is in neither of the two rows where models are joined.
+    A cell counts as learnt as everywhere in the book (``analysis.status``). A task is among those that were learnt if
+    every cell of the run was, and among those that were not if none was; others are in neither row.
     """
     found = list(differing(ledger))
     learnt = {run: _learnt(run) for run in dict.fromkeys(run for run, *_ in found)}
@@ -62,21 +64,22 @@ def check_facts(ledger: Ledger) -> dict[str, str]:
     return {"checked": f"Parts that miss what their rule asks, with data enough: {'; '.join(told)}."}
 
 
-def _learnt(run: str) -> pd.MultiIndex:
-    """The cells of a run whose task was learnt."""
+def _learnt(run: str) -> dict[str, set[str]]:
+    """The tasks of a run that all of its cells learnt, and those that none did."""
     study = open_release(run)
     assert study is not None  # the ledger has read it
-    status = read_training(study, arms=()).status
-    return pd.MultiIndex.from_frame(status.loc[status["learnt"], CELL])
+    by_task = read_training(study, arms=()).status.groupby("task")["learnt"]
+    of_all, of_any = by_task.all(), by_task.any()
+    return {LEARNT: set(of_all.index[of_all]), NOT_LEARNT: set(of_any.index[~of_any])}
 
 
 def _rows(
-    ledger: Ledger, learnt: pd.MultiIndex, run: str, claim: Claim, part: Part, found: PartResult
+    ledger: Ledger, learnt: dict[str, set[str]], run: str, claim: Claim, part: Part, found: PartResult
 ) -> list[dict[str, str]]:
     """The rows of one part; what cannot be told has none."""
     rows = ledger.rows[run]
-    inside = pd.MultiIndex.from_frame(rows[CELL]).isin(learnt)
-    parts = {LEARNT: rows[inside], NOT_LEARNT: rows[~inside]}
+    # a variant of two classes is judged under the name of its task, and learnt or not by itself
+    parts = {name: rows[rows["task"].isin(tasks)] for name, tasks in learnt.items()}
     parts |= {model_title(name): rows[rows["model"] == name] for name in sort_models(set(rows["model"]))}
     looks = {run: found} | {f"{run}, {name}": described(claim, part, of) for name, of in parts.items()}
     looks |= _wider(ledger, run, claim, part)
@@ -98,7 +101,7 @@ def _wider(ledger: Ledger, run: str, claim: Claim, part: Part) -> dict[str, Part
     """The same number of the models of other runs that are wider than any of this one."""
     width = max(get_model(name).hidden for name in set(ledger.rows[run]["model"]))
     found = {}
-    for other in (name for name in ledger.runs if name != run):
+    for other in (name for name in ledger.runs if name != run and not ledger.repeats(name, claim)):
         rows = ledger.rows[other]
         for name in sort_models({name for name in rows["model"] if get_model(name).hidden > width}):
             found[f"{other}, {model_title(name)}"] = described(claim, part, rows[rows["model"] == name])

@@ -6,6 +6,7 @@ A verdict needs the data that its rule asks for; numbers are shown from fewer, w
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from memloc.analysis.study import told
 from memloc.analysis.study_claims import study_summary
 from memloc.claims import Claim, Verdict, judge
 from memloc.claims.schema import Part
 from memloc.claims.verdict import HOLDS, OPEN, REFUTED, PartResult, holm
 from memloc.publishing.figures import listed
-from memloc.publishing.reading import open_release, rules
+from memloc.publishing.reading import open_release, read_training, rules
 from memloc.publishing.reading_atlas import run_names
 from memloc.publishing.tabulate_claims import (
     DASH,
@@ -34,6 +36,9 @@ from memloc.publishing.tabulate_claims import (
 STUDY = "the study's numbers"
 NOT_PUBLISHED = "too little is published by task and model to judge it"
 NOT_KNOWN = "no number"
+CLEAN = "swapping clean accuracy over all windows"
+HALVES_TOLD = "half-replaced BERT on MRPC, mean position of noisy examples after the last layers"
+SPARED = 0.98  # clean accuracy that claim C03 asks of a window
 P_LEAST = 0.001
 
 
@@ -66,6 +71,29 @@ class Ledger:
         superseded rules."""
         told = [float("nan") if verdict.superseded else verdict.p_value for verdict in self.verdicts[source]]
         return [float(p) for p in holm(pd.Series(told))]
+
+    def repeats(self, run: str, claim: Claim) -> str:
+        """The earlier run that has all rows a claim reads of this one; empty where this one says something new.
+
+        Profiles share cells where their settings are the same. What comes from the same trained models is one piece of
+        evidence, whatever runs it is in.
+        """
+        own = self._read[run, claim.id]
+        earlier = self.runs[: self.runs.index(run)]
+        return next((name for name in earlier if own and own <= self._read[name, claim.id]), "")
+
+    @functools.cached_property
+    def _read(self) -> dict[tuple[str, str], set[tuple[object, ...]]]:
+        """What each claim reads of each run: cells, techniques and the keys of their rows."""
+        found = {}
+        for run in self.runs:
+            rows = self.rows[run]
+            measured = pd.MultiIndex.from_frame(rows[["technique", "metric"]])
+            for claim in self.claims:
+                needed = [pair for pair in claim.needs if pair[0] != "training"]
+                keys = rows.loc[measured.isin(needed), ["technique", "task", "model", "seed", "run"]]
+                found[run, claim.id] = set(keys.itertuples(index=False, name=None))
+        return found
 
     def current(self, source: str) -> list[Verdict]:
         """The verdicts by the rules in force."""
@@ -107,7 +135,8 @@ def ledger_table(ledger: Ledger) -> pd.DataFrame:
 
 def _ours(ledger: Ledger, position: int) -> str:
     """The verdicts on a claim of the runs that have a number for it, one after another: a column each would not fit."""
-    found = {run: ledger.verdicts[run][position] for run in ledger.runs}
+    claim = ledger.claims[position]
+    found = {run: ledger.verdicts[run][position] for run in ledger.runs if not ledger.repeats(run, claim)}
     told = [
         f"{run}: {_verdict(of, EXPLORATORY * of.exploratory)}"
         for run, of in found.items()
@@ -126,7 +155,19 @@ def _reached(claim: Claim) -> str:
         (-1 if part.direction == "below" else 1, part.threshold, study_number(claim, part)) for part in claim.parts
     ]
     known = [side * (value - threshold) >= 0 for side, threshold, value in sides if not np.isnan(value)]
-    return f"not judged: {sum(known)} of {len(known)} numbers as asked" if known else f"not judged: {NOT_KNOWN}"
+    if known:
+        return f"not judged: {sum(known)} of {len(known)} numbers as asked"
+    return f"not judged: {other_numbers().get(claim.id, NOT_KNOWN)}"
+
+
+def other_numbers() -> dict[str, str]:
+    """What the study tells of findings of which it told no number that a rule takes, by claim."""
+    spared, halves = told(CLEAN), told(HALVES_TOLD)
+    positions = [f"{value:.2f} ({name})" for name, value in halves.values.items()]
+    return {
+        "C03": f"published is a mean of {spared.values['mean']:.3f}, SD {spared.values['sd']:.3f}, over all windows",
+        "C13": f"published is one model, at {listed(positions)}, {halves.how}",
+    }
 
 
 def _number(value: float, interval: tuple[float, float]) -> str:
@@ -141,7 +182,7 @@ def part_table(ledger: Ledger) -> pd.DataFrame:
 
 def _part(ledger: Ledger, claim: Claim, part: Part) -> dict[str, str]:
     number, how = known_of_study(claim, part)
-    found = {run: described(claim, part, ledger.rows[run]) for run in ledger.runs}
+    found = {run: described(claim, part, ledger.rows[run]) for run in ledger.runs if not ledger.repeats(run, claim)}
     told = [f"{run}: {_measured(of, claim)}" for run, of in found.items() if not np.isnan(of.statistic)]
     return {
         "claim": name_of(claim),
@@ -164,6 +205,8 @@ def reason_table(ledger: Ledger) -> pd.DataFrame:
     for position, claim in enumerate(ledger.claims):
         told: dict[tuple[str, ...], list[str]] = {}
         for source, verdicts in ledger.verdicts.items():
+            if source != STUDY and ledger.repeats(source, claim):
+                continue
             found, adjusted = verdicts[position], _p(ledger.adjusted(source)[position])
             lacking = source == STUDY and np.isnan(found.statistic)
             reason = NOT_PUBLISHED if lacking else found.reason
@@ -194,19 +237,48 @@ def rule_table(ledger: Ledger) -> pd.DataFrame:
 
 
 def ledger_facts(ledger: Ledger) -> dict[str, str]:
-    """How many verdicts of each kind there are, and how they are corrected for being many."""
+    """Which verdicts there are, and how they are corrected for being many."""
     known = rules()
     study = Counter(v.verdict for v in ledger.current(STUDY) if not np.isnan(v.statistic))
-    told = [f"{run}: {_counted(Counter(v.verdict for v in ledger.current(run)))}" for run in ledger.runs]
+    mean, sd = (told(CLEAN).values[name] for name in ("mean", "sd"))
     return {
         "claims": str(len(known.claims)),
         "alpha": f"{known.settings.alpha:g}",
         "study": _counted(study) if study else "none can be judged",
         "judged": str(sum(study.values())),
-        "runs": "; ".join(told) or "there is none",
+        **_by_verdict(ledger),
+        "learnt": "; ".join(f"{run} {_learnt(run)}" for run in ledger.runs) or "there is none",
         "comparisons": known.multiple_comparisons.strip(),
         "unit": known.unit_of_resampling.strip(),
+        "clean-mean": f"{mean:.3f}",
+        "clean-sd": f"{sd:.3f}",
+        # numbers between two ends vary most where all lie at the ends (Bhatia and Davis 2000)
+        "clean-most": f"{np.sqrt((1 - mean) * (mean - SPARED)):.3f}",
+        "clean-spared": f"{SPARED:g}",
     }
+
+
+def _by_verdict(ledger: Ledger) -> dict[str, str]:
+    """The findings by verdict, each with the runs that say so; last those for which no run has data enough."""
+    names = {HOLDS: "holds", REFUTED: "refuted", OPEN: "open"}
+    found: dict[str, dict[str, list[str]]] = {name: {} for name in names.values()}
+    for position, claim in enumerate(ledger.claims):
+        for run in ledger.runs:
+            verdict = ledger.verdicts[run][position]
+            if not (claim.superseded or np.isnan(verdict.statistic) or ledger.repeats(run, claim)):
+                found[names[verdict.verdict]].setdefault(claim.id, []).append(run)
+    judged = {claim for of in found.values() for claim in of}
+    lacking = [claim.id for claim in ledger.claims if not claim.superseded and claim.id not in judged]
+    words = {name: listed([f"{claim} ({', '.join(runs)})" for claim, runs in of.items()]) for name, of in found.items()}
+    return {name: text or "none" for name, text in words.items()} | {"lacking": listed(lacking) or "none"}
+
+
+def _learnt(run: str) -> str:
+    """How many of a run's cells learnt their task."""
+    study = open_release(run)
+    assert study is not None  # the ledger has read it
+    status = read_training(study, arms=()).status
+    return f"{int(status['learnt'].sum())} of {len(status)}"
 
 
 def _counted(found: Counter[str]) -> str:
@@ -218,4 +290,16 @@ def sources_sentence(ledger: Ledger) -> str:
     if not ledger.runs:
         return "This copy of the book holds no released run, so only the study's own numbers are judged."
     names = listed([f"`{run}`" for run in ledger.runs])
-    return f"Judged on the study's published numbers, and on each of the released runs {names} by itself."
+    words = f"Judged on the study's published numbers, and on each of the released runs {names} by itself."
+    shared = {
+        run: listed(
+            sorted({f"`{ledger.repeats(run, claim)}`" for claim in ledger.claims if ledger.repeats(run, claim)})
+        )
+        for run in ledger.runs
+    }
+    parts = [f"`{run}` with {others}" for run, others in shared.items() if others]
+    return words + (
+        f" Some share trained models: {'; '.join(parts)}. Where one has nothing else to say, only the other is named."
+        if parts
+        else ""
+    )
