@@ -3,10 +3,10 @@
 #
 # *Twelve tasks, four architectures: what does one see when everything stands on one page?*
 #
-# Every chapter so far looked at its technique on few models and tasks at a time. The study's figures show all of them
-# at once, and some things can be seen only so: whether columns look more alike than rows, whether one model stands out
-# everywhere. This page draws these figures from a released run on real data, and says of every figure and table of the
-# study where in this book its counterpart is.
+# Every chapter so far looked at one technique. The study's figures put tasks and models in rows and columns, and some
+# things can be seen only so: whether columns look more alike than rows, whether one model stands out everywhere. This
+# page draws these figures from a released run on real data, and says of every figure and table of the study where in
+# this book its counterpart is.
 
 # %% tags=["parameters"]
 run = "nano"  # a released run of many tasks and models
@@ -45,11 +45,20 @@ Markdown(real.run_facts(grid.first)["real"])
 #
 # The letters are this book's. The larger model is in the catalogue as `opt-1.3b`, for whoever has the memory.
 #
-# Which places count is the same everywhere. In {glue:text}`grid-measured` of {glue:text}`grid-places` combinations of
-# task and model the wrong labels were memorised; in {glue:text}`grid-counted` of those the task was learnt too. The
-# others are drawn, hollow or marked *not learnt*: they show where labels are kept by a model that could do nothing but
-# keep them.
+# In {glue:text}`grid-measured` of {glue:text}`grid-places` combinations of task and model the wrong labels were
+# memorised; in {glue:text}`grid-counted` of those the task was learnt too. The others are drawn, hollow or marked *not
+# learnt*: they show where labels are kept by a model that could do nothing but keep them. What is said of depth and of
+# half a model is over all that memorised; agreement and the order of events only over those that learnt their task.
 #
+# What each task is here: rows, wrong labels, and how many of these there are for a pair of classes. Below it, what the
+# run changed.
+
+# %% tags=["hide-input"]
+from memloc.publishing import tabulate_grid
+
+real.show_numbers(grid.centroids, tabulate_grid.rows_table)
+
+# %% [markdown]
 # (grid-heatmaps)=
 # ## Heatmaps
 #
@@ -64,8 +73,8 @@ M-CoG. Dark: forgotten when the window is replaced. *No run*: not in the release
 real.show_figure(grid.swapping, figures_swapping.heatmaps, "fig-grid-heatmaps", caption)
 
 # %% [markdown]
-# By swapping, the depths of one model's tasks span {glue:text}`grid-tasks-apart`, those of one task's models
-# {glue:text}`grid-models-apart`, where 0 to 1 is the whole attainable range.
+# By swapping, two tasks of one model are {glue:text}`grid-tasks-apart` apart in depth on average, two models of one
+# task {glue:text}`grid-models-apart`, where the whole attainable range is 1.
 #
 # (grid-single)=
 # ## One layer at a time
@@ -95,8 +104,8 @@ real.show_figure(grid.beside, figures_grid.depths_by_technique, "fig-grid-depths
 # (grid-agree)=
 # ## Do techniques agree, do models?
 #
-# Over the places that count, {glue:text}`grid-counted` of them. With so few points a correlation can be almost
-# anything, and the number of points stands under each.
+# Over the {glue:text}`grid-counted` places that count. The number of points stands under each correlation, and with a
+# handful it can be almost anything.
 
 # %% tags=["hide-input"]
 caption = """Real tasks, pre-trained models: Pearson correlations between techniques. Below the diagonal: this run, n
@@ -173,8 +182,8 @@ real.show_figure(grid.centroids, figures_centroids.halves, "fig-grid-halves", ca
 #
 # ### What would change our mind
 #
-# - Models of this size learn few of the tasks from so few rows. Should panels of tasks that were learnt look otherwise
-#   than the hollow ones, then the page as a whole shows where a model memorises that can do nothing else.
+# - Should panels of tasks that were learnt look otherwise than the hollow ones, then the hollow ones show where a model
+#   memorises that can do nothing else, and say nothing of the others.
 # - Where there is one seed, two panels can differ by what another seed would change as well.
 #
 # ## Exercises

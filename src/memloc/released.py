@@ -109,6 +109,11 @@ class Release:
     def classes(self, cell: CellId) -> int:
         return int(self._entry(cell)["dataset"]["classes"])
 
+    def training_rows(self, cell: CellId) -> tuple[int, int]:
+        """Training examples of a cell, and those of them whose given label is wrong."""
+        told = self._entry(cell)["dataset"]
+        return int(told["train"]), int(told["noisy"])
+
     def key(self, cell: CellId, name: str) -> str:
         entry = self._entry(cell)
         made = {"dataset": entry["dataset"], **entry["checkpoints"], **entry["rows"]}

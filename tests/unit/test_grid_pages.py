@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,11 @@ from memloc.publishing import (
     figures_grid,
     real,
     tabulate_control,
+    tabulate_grid,
 )
 from memloc.publishing.reading import ReleasedStudy
 from memloc.publishing.reading_grid import Whole, read_grid
+from memloc.publishing.style import sort_tasks
 from memloc.released import read_release
 
 mpl.use("agg")
@@ -138,8 +141,24 @@ def test_what_the_page_says_in_numbers(grid: Whole) -> None:
     assert (facts["events-first"], facts["events-known"], facts["probes-first"]) == ("11", "11", "none")
     depth = {place: of["swapping"].relative for place, of in grid.beside.places.items()} if grid.beside else {}
     bert = [value for (_, model), value in depth.items() if model == "nano-bert"]
-    assert facts["tasks-apart"] == f"0.00 to {np.ptp(bert):.2f}"
+    pairs = [abs(first - second) for first, second in combinations(bert, 2)]
+    same = len(list(combinations(range(6), 2)))  # of OPT, which has six tasks alike
+    assert facts["tasks-apart"] == f"{sum(pairs) / (len(pairs) + same):.2f}"
+    both = [abs(depth[task, "nano-bert"] - depth[task, "nano-opt"]) for task in TASKS if task != "trec"]
+    assert facts["models-apart"] == f"{np.mean(both):.2f}"
     assert set(facts) == set(facts_grid.grid_facts(Whole())), "a copy without the run has the same names"
+
+
+def test_how_many_examples_a_pair_of_classes_has(grid: Whole) -> None:
+    assert grid.centroids is not None
+    table = tabulate_grid.rows_table(grid.centroids).set_index("task")
+    assert table.index.tolist() == sort_tasks(TASKS)
+    trec = table.loc["trec"]
+    assert trec[["training rows", "noisy", "classes", "ordered pairs", "noisy a pair"]].tolist() == [
+        *("40", "4", "6", "30"),
+        "0.1",
+    ]
+    assert table.loc["rte", "noisy in pairs that count"] == "4"
 
 
 def test_every_figure_of_the_study_has_its_place_on_the_page() -> None:

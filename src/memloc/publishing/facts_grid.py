@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -50,16 +51,22 @@ def _depths(beside: Beside | None) -> dict[str, str]:
     }
     return {
         "depths": "; ".join(f"{name} {span(of)}" for name, of in means.items() if of) or NONE,
-        "tasks-apart": span([_apart([depth.get((task, model)) for task in tasks]) for model in models]),
-        "models-apart": span([_apart([depth.get((task, model)) for model in models]) for task in tasks]),
+        "tasks-apart": _apart([[depth.get((task, model)) for task in tasks] for model in models]),
+        "models-apart": _apart([[depth.get((task, model)) for model in models] for task in tasks]),
         **{name: span([value for part in found for value in part["value"]]) for name, found in centres.items()},
         "models-weights": span([value for part in weights for value in part["value"]]),
     }
 
 
-def _apart(values: Sequence[float | None]) -> float:
-    known = [value for value in values if value is not None and np.isfinite(value)]
-    return float(np.ptp(known)) if len(known) > 1 else float("nan")
+def _apart(groups: Sequence[Sequence[float | None]]) -> str:
+    """Mean absolute difference of two values of a group, over all pairs of all groups: groups may differ in size."""
+    pairs = [
+        abs(first - second)
+        for group in groups
+        for first, second in combinations([value for value in group if value is not None], 2)
+    ]
+    known = [value for value in pairs if np.isfinite(value)]
+    return f"{np.mean(known):.2f}" if known else NONE
 
 
 def _events(told: Told | None) -> dict[str, str]:
