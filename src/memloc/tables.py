@@ -136,6 +136,19 @@ PLANTED = _schema(
     has_truth_blind=pa.bool_(),
     seconds=_float,
 )
+# Every layer of a settled model: how far it moved, and what is left with it alone put back to the start
+# (`planted.settle`).
+SETTLED = _schema(
+    "settled",
+    ("own",),
+    **_planting,
+    layer=_int,  # 1..L
+    moved_injected=_float,  # |difference| / |weights|: of the model with planted labels from its start
+    moved_settled=_float,  # of the settled model from that with planted labels
+    noisy=_float,  # accuracies of the given labels
+    clean=_float,
+    own=_float,  # of the noisy examples that this layer learnt, where memory is spread
+)
 # What asking a localiser took, on the device of the run.
 ASKED = _schema("asked", **_planting, regime=_string, technique=_string, seconds=_float)
 # How many of the feed-forward units that hold the wrong labels a localiser of units finds (`planted.recall`).
@@ -182,6 +195,7 @@ _all = (
     *_released,
     FOUND,
     PLANTED,
+    SETTLED,
     ASKED,
     RECALLED,
     REMOVAL,

@@ -83,6 +83,20 @@ def blind(share: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return rng.dirichlet(np.ones(len(share)))
 
 
+def settled(planted: pd.DataFrame) -> pd.DataFrame:
+    """``tables.SETTLED`` in which true layers moved by .3 and all by .02 later, and forget 90 % when put back."""
+    frames = []
+    for row in planted[planted["epochs_settled"] > 0].to_dict("records"):
+        share = truth(Place.parse(row["place"]), row["layers"])
+        cell = {key: row[key] for key in ("task", "model", "seed", "noise", "place")}
+        true, spread = share > 0, row["place"] == "spread"
+        told = {"layer": range(1, row["layers"] + 1), "moved_injected": 0.3 * true, "moved_settled": 0.02}
+        told |= {"noisy": np.where(true & (not spread), 0.1, 1.0), "clean": 0.95, "own": 0.1 if spread else np.nan}
+        frames.append(pd.DataFrame({**cell, **told}))
+    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=tables.SETTLED.names)
+    return tables.validate(frame[tables.SETTLED.names], tables.SETTLED, "settled").to_pandas()
+
+
 def removals(found: pd.DataFrame) -> pd.DataFrame:
     """``tables.REMOVAL`` in which taking the true layer out forgets 90 %, and any other layer 10 %."""
     rows = []

@@ -95,7 +95,7 @@ def test_everything_asked_for_is_there(ran: Ran) -> None:
 def test_the_leaderboard_is_printed(ran: Ran) -> None:
     assert "have ground truth after settling" in ran.out
     assert "swapping (single)" in ran.out
-    assert "[8/8]" in ran.out
+    assert "[10/10]" in ran.out
     assert "whole and unaltered" in ran.out
 
 
@@ -135,6 +135,19 @@ def test_settling_moves_every_layer(ran: Ran) -> None:
         assert same is (part != "layer.1")
 
 
+def test_every_layer_of_a_settled_model_is_told(ran: Ran) -> None:
+    table = ran.results.settled
+    assert len(table) == 2 * ran.results.planted["learnt"].sum()
+    planted = PlantedCell(CELL, 0.15, Place.parse("layer:1"))
+    found = table.query("model == 'micro-gpt-neox' and place == 'layer:1'").set_index("layer")
+    assert (found["moved_settled"] > 0).all()
+    assert (found["moved_injected"] > 0).tolist() == [True, False]
+    restored = told(ran.plantings.settled(planted))
+    assert found.loc[1, ["noisy", "clean"]].tolist() == [restored["noisy_restored"], restored["clean_restored"]]
+    assert found["own"].isna().all()
+    assert table.query("place == 'spread'")["own"].notna().all()
+
+
 def test_a_second_run_computes_nothing(ran: Ran) -> None:
     def stamps() -> dict[Path, int]:
         return {p: p.stat().st_mtime_ns for p in ran.plantings.experiment.store.root.rglob("*") if p.is_file()}
@@ -142,7 +155,7 @@ def test_a_second_run_computes_nothing(ran: Ran) -> None:
     before = stamps()
     said: list[str] = []
     runs = running.run_benchmark(ran.plantings, say=said.append)
-    assert len(runs) == 2 + 8
+    assert len(runs) == 2 + 2 + 8
     assert not any(run.error for run in runs)
     assert stamps() == before
 
@@ -247,6 +260,48 @@ def test_controls_stand_beside_the_planted_ones() -> None:
     )
 
 
+def test_the_oracle_is_asked_once_and_some_about_some_places_only() -> None:
+    only = {"gradients": ["spread", "acquired"], "swapping": ["layer", "spread"]}
+    amounts = {"gen-cue-2a": [0.3]}
+    plantings = asked(
+        planted={**PLANTED, "amounts": amounts, "only": only},
+        seeds=[1, 2],
+        techniques={"swapping": {}, "gradients": {}, "probing": {}},
+    )
+    assert [plantings.is_first(amount) for amount in plantings.amounts()] == [True, False, False, False]
+    first, later = plantings.amounts()[:2]
+    layer, spread = (PlantedCell(*first, Place.parse(place)) for place in ("layer:1", "spread"))
+    for regime in ("oracle", "blind"):
+        assert plantings.localisers(layer, regime) == ("swapping", "probing")
+        assert plantings.localisers(spread, regime) == ("swapping", "gradients", "probing")
+    assert plantings.localisers(layer._replace(noise=later.noise), "oracle") == ()
+    assert plantings.localisers(layer._replace(noise=later.noise)) == ("swapping", "probing")
+    assert plantings.localisers_acquired() == ("gradients", "probing")
+    assert plantings.profile.planted is not None
+    assert parse_profile("tests", profile_content(plantings.profile)).planted == plantings.profile.planted
+
+
+def test_one_localiser_that_fails_takes_nobody_with_it() -> None:
+    said: list[str] = []
+
+    def fail() -> None:
+        raise MemlocError("noisy examples", 1, "three")
+
+    everybody = running.Asked()
+    everybody.ask("centroids", "blind", fail)
+    everybody.ask("swapping", "blind", lambda: said.append("swapping"))
+    assert said == ["swapping"]
+    with pytest.raises(MemlocError, match="centroids, blind: noisy examples"):
+        everybody.tell()
+    running.Asked().tell()
+
+
+def test_units_are_drawn_anew_for_every_task_and_model() -> None:
+    cells = [CellId(task, model, seed) for task in ("a", "b") for model in ("c", "d") for seed in (1, 2)]
+    assert len({Amount(cell, 0.15).seed for cell in cells}) == 8
+    assert Amount(cells[0], 0.15).seed == Amount(cells[0], 0.3).seed, "another amount is in the same units"
+
+
 def test_places_of_a_failed_start_are_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     done: list[object] = []
 
@@ -255,10 +310,11 @@ def test_places_of_a_failed_start_are_left_out(monkeypatch: pytest.MonkeyPatch, 
             raise MemlocError("start", 1, "another")
 
     monkeypatch.setattr(running, "begin", begin)
+    monkeypatch.setattr(running, "grown", lambda _, amount: None)
     monkeypatch.setattr(running, "go_on", lambda _, planted: done.append(planted))
     made = Experiment(profile(planted=PLANTED, seeds=[1, 2]), Store(tmp_path), "cpu")
     runs = running.run_benchmark(Plantings(made), say=lambda _: None)
-    assert [bool(run.error) for run in runs] == [True, False, False, False, False]
+    assert [bool(run.error) for run in runs] == [True, False, False, False, False, False]
     assert [(cell.cell.seed, str(cell.place)) for cell in done] == [(2, "layer:1"), (2, "layer:2"), (2, "spread")]
 
 
@@ -293,6 +349,9 @@ def test_profiles_say_what_is_planted() -> None:
         ({"amounts": {"gen-cue-2": [0.1]}}, r"did you mean.*gen-cue-2a"),
         ({"amounts": {"gen-cue-2a": [1.5]}}, "between 0 and 1"),
         ({"removal": ["layer:x"]}, "layer:5"),
+        ({"only": {"swaping": ["units"]}}, "did you mean swapping"),
+        ({"only": {"swapping": ["unit"]}}, "did you mean units"),
+        ({"only": {"swapping": "units"}}, "a list of layer"),
     ],
 )
 def test_a_wrong_field_is_refused(changed: dict[str, Any], told_of: str) -> None:

@@ -167,6 +167,18 @@ def test_settling_keeps_the_last_epoch_with_the_labels() -> None:
     assert all(not torch.equal(t, planted.part_state([n.split("/")[0]])[n]) for n, t in settled.state.items())
     put_back(model, start.part_state(["layer.2"]), holding(start, place, 1))
     assert accuracies(model, DATA) == (settled.told["noisy_restored"], settled.told["clean_restored"])
+    layers = settled.told["layers"]
+    assert layers["noisy"][1] == settled.told["noisy_restored"], (
+        "put back with norms and all, or without: layer 2 is it"
+    )
+    for number in range(1, start.num_layers + 1):
+        model.load_parts(settled.state)
+        model.load_parts(start.part_state([f"layer.{number}"]))
+        assert (layers["noisy"][number - 1], layers["clean"][number - 1]) == accuracies(model, DATA)
+    assert layers["moved_injected"][1] > 0
+    assert all(moved > 0 for moved in layers["moved_settled"])
+    assert sum(moved > 0 for moved in layers["moved_injected"]) == 1
+    assert set(layers["own"]) == {None}
     lost = settle(planted, start, DATA, place, config, dataclasses.replace(easy, still_learnt=1.1), 1)
     assert lost.told["epochs_settled"] == 0
     assert lost.told["has_truth_blind"] is False

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from planted_tables import Answer, blind, blurred, fixed, found, perfect, planted, removals
+from planted_tables import Answer, blind, blurred, fixed, found, perfect, planted, removals, settled
 from planted_world import cell, planted_layer
 
 from memloc import tables
@@ -55,7 +55,7 @@ def board(made: pd.DataFrame, **who: Answer) -> Board:
     taken = removals(told[told["regime"] == "blind"]) if len(told) else pd.DataFrame(columns=tables.REMOVAL.names)
     known = taken[taken["place"] == "layer:1"].assign(regime="acquired", place="acquired", is_true=None)
     frames = [pd.concat([told, own]), made, asked, recalled.reindex(columns=tables.RECALLED.names)]
-    results = Results(frames[0], frames[1], frames[2], frames[3], pd.concat([taken, known]))
+    results = Results(frames[0], frames[1], settled(made), frames[2], frames[3], pd.concat([taken, known]))
     return Board(Benchmark(load_profile(SMOKE), results), "memloc benchmark --profile planted-smoke")
 
 
@@ -135,10 +135,25 @@ def test_tables_tell_what_counts(shown: Board) -> None:
     assert acquired.loc["perfect", "entropy: planted, all layers"] == "1.00"
 
 
+def test_how_far_layers_moved_and_what_they_hold(shown: Board) -> None:
+    table = tabulate_planted.settled_table(shown).set_index("places")
+    row = table.loc["layer"]
+    assert row["true layer moved, planting"] == "0.300"
+    assert row["other layers, at most"] == "0.000"
+    assert row["all layers, settling"] == "0.020 to 0.020"
+    assert (row["wrong labels left, true layer put back"], row["another, at least"]) == ("0.10", "1.00")
+    assert table.loc["spread", "wrong labels of its own part left"] == "0.10"
+    assert table.loc["spread", "other layers, at most"] == "–", "there is no other layer"
+    facts = facts_planted.benchmark_facts(shown)
+    assert (facts["moved-planting"], facts["moved-settling"]) == ("0.30", "0.020")
+    nothing = board(planted(lost=[f"layer:{n}" for n in range(1, 7)] + ["spread"]))
+    assert tabulate_planted.settled_table(nothing)["settled models"].tolist() == ["none"]
+
+
 def test_skills_by_task_model_and_amount() -> None:
     made = pd.concat([planted(seeds=(1,)), planted(tasks=("trec",), noise=(0.3,))], ignore_index=True)
-    table = tabulate_planted.parts_table(board(made, perfect=perfect, swapping__single=blurred))
-    table = table.set_index("skill of localiser, blind")
+    table = tabulate_planted.parts_table(board(made, perfect=perfect, swapping__single=blind))
+    table = table.set_index("skill of the heaviest layer, blind")
     assert list(table) == ["rte", "sst2", "trec", "15 % wrong, trec", "30 % wrong, trec"], "one model has no column"
     assert table.loc["perfect"].tolist() == ["1.00"] * 5
     assert table.loc["swapping (single)", "trec"] == table.loc["swapping (single)", "15 % wrong, trec"]

@@ -12,6 +12,7 @@ from tiny import classifier, encoded, pair
 
 from memloc import tables
 from memloc.errors import MemlocError
+from memloc.planted import removal as removals
 from memloc.planted.places import Place, drawn_units
 from memloc.planted.removal import Removals, halves, heaviest, other_sets, removal
 from memloc.planted.settle import accuracies
@@ -137,9 +138,33 @@ def test_pointing_to_the_planted_units_forgets(pointing: dict[str, Any]) -> None
     assert row["noisy_after_random"] > 0.5
     place = Place("units", share=share)
     ((layer, unit),) = drawn_units(place, 2, width, 1)
-    frame = removal({"pointing": given}, {"pointing": {"units": f"{layer - 1}:{unit}"}}, place, draws=1, share=share)
+    settings = {"pointing": {"units": f"{layer - 1}:{unit}"}}
+    frame = removal({"pointing": given}, settings, place, planted=1, draws=1, share=share)
     assert frame["removed"].tolist() == [f"units:{share:g}"], "units lie in all layers, which leaves no other layers"
     assert frame["is_true"].tolist() == [1]
+
+
+def test_acquired_memory_is_taken_out_of_more_and_more_layers(
+    pointing: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert removals.SIZES == (1, 2, 4, 6, 8)
+    monkeypatch.setattr(removals, "SIZES", (1, 3, 4))
+    perturbed, normal, data = planted_layer("bert", 4, 2)
+    given = cell({"perturbed": perturbed, "pretrained": normal}, data)
+    found = removal({"pointing": given}, {"pointing": {"layer": 2}}, None, draws=2)
+    assert [removed.count(",") + 1 for removed in found["removed"]] == [1, 3], "not all four"
+    assert (found["noisy_after"] == 0).all()
+
+
+def test_the_same_units_are_silenced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    perturbed, normal, data = planted_units("bert", 2, 2, (5,))
+    known = Removals(perturbed, normal, data)
+    asked: list[np.ndarray] = []
+    silence = known._without
+    monkeypatch.setattr(known, "_without", lambda chosen: asked.append(chosen) or silence(chosen))
+    assert known.units(np.array([3, 1])) == known.units(np.array([1, 3]))
+    known.units(np.array([2]))
+    assert len(asked) == 2
 
 
 def test_a_technique_that_cannot_do_with_half_has_no_rows(

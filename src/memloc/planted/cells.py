@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from memloc.config import derived_seed
 from memloc.configurations import CellId
 from memloc.planted.places import Place
 
@@ -13,6 +14,11 @@ class Amount(NamedTuple):
 
     cell: CellId
     noise: float
+
+    @property
+    def seed(self) -> int:
+        """Of what is drawn while labels are planted: another one for every task and model, or all would share units."""
+        return derived_seed("planted", self.cell.task, self.cell.model, self.cell.seed)
 
     def __str__(self) -> str:
         return f"{self.cell} noise {self.noise:g}"

@@ -71,6 +71,13 @@ def with_baselines(found: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([told, baselines(cells)], ignore_index=True)
 
 
+def _asked(found: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells on which anybody was asked: where nobody was, constants and random answers are no yardstick either."""
+    keys = [*CELL, "regime"]
+    asked = found.loc[~found["technique"].isin([ALWAYS, RANDOM]), keys].drop_duplicates()
+    return cells.merge(asked, on=keys) if len(asked) else cells
+
+
 @dataclass(frozen=True)
 class Entry:
     """The answers of one localiser in one regime.
@@ -108,6 +115,7 @@ def entries(found: pd.DataFrame, cells: pd.DataFrame) -> list[Entry]:
     """
     if cells.empty:
         return []
+    cells = _asked(found, cells)
     told = with_baselines(found, cells).merge(cells, on=[*CELL, "regime"])
     made = []
     for key, rows in told.groupby(WHO):

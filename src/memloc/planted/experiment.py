@@ -24,7 +24,7 @@ from memloc.planted.cells import Amount, PlantedCell
 from memloc.planted.places import places
 from memloc.planted.rules import Rules, read_rules
 from memloc.profiles import Profile
-from memloc.profiles.planting import BLIND, ORACLE, Planting, changed
+from memloc.profiles.planting import ACQUIRED, BLIND, ORACLE, Planting, changed
 from memloc.store import Artefact
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from memloc.planted.inject import Planted
     from memloc.techniques.base import Cell
 
-VERSION = 1  # raised when the same settings would plant, or settle to, other weights
+VERSION = 2  # raised when the same settings would plant, or settle to, other weights
 WEIGHTS, SUMMARY = "planted.safetensors", "summary.json"
 
 
@@ -134,8 +134,12 @@ class Plantings:
         cell, experiment, label = planted.cell, self.at(planted.noise), f"planting {planted}"
 
         def run() -> Planted:
-            start, config = experiment.load(cell, "normal"), self.training(planted, "injection")
-            return inject(start, experiment.encoded(cell, "train"), planted.place, config, self.rules, cell.seed, label)
+            start, config, seed = (
+                experiment.load(cell, "normal"),
+                self.training(planted, "injection"),
+                planted.amount.seed,
+            )
+            return inject(start, experiment.encoded(cell, "train"), planted.place, config, self.rules, seed, label)
 
         return self._made("injected", self.injected_config(planted), run, label)
 
@@ -148,7 +152,7 @@ class Plantings:
         def run() -> Planted:
             injected, start = self.load(planted, ORACLE), experiment.load(cell, "normal")
             data, config = experiment.encoded(cell, "train"), self.training(planted, "settling")
-            return settle(injected, start, data, planted.place, config, self.rules, cell.seed, label)
+            return settle(injected, start, data, planted.place, config, self.rules, planted.amount.seed, label)
 
         return self._made("settled", self.settled_config(planted), run, label)
 
@@ -191,9 +195,25 @@ class Plantings:
 
         return experiment.rows_config(planted.cell, technique, made_from)
 
-    def localisers(self, planted: PlantedCell) -> tuple[str, ...]:
-        """Who is asked about a planted cell."""
-        return self.experiment.techniques(planted.place.kind if planted.place.is_control else "main")
+    def localisers(self, planted: PlantedCell, regime: str = BLIND) -> tuple[str, ...]:
+        """Who is asked about a planted cell.
+
+        What the oracle says is a check and no contest: it is asked for each model's first seed and the profile's own
+        share of wrong labels alone.
+        """
+        if regime == ORACLE and not self.is_first(planted.amount):
+            return ()
+        names = self.experiment.techniques(planted.place.kind if planted.place.is_control else "main")
+        return tuple(name for name in names if self.asked.asks(name, planted.place.kind))
+
+    def localisers_acquired(self) -> tuple[str, ...]:
+        """Who is asked about the memory that cells acquire by themselves."""
+        return tuple(name for name in self.profile.techniques if self.asked.asks(name, ACQUIRED))
+
+    def is_first(self, amount: Amount) -> bool:
+        """Whether a cell is of its model's first seed and the profile's own share of wrong labels."""
+        cell, noise = amount
+        return (cell.seed, noise) == (self.profile.models[cell.model].seeds[0], self.profile.data.noise_rate)
 
     def rows_of(self, planted: PlantedCell, regime: str, technique: str) -> dict[str, Any]:
         """The configuration under which the store has the rows of a localiser, controls' included."""

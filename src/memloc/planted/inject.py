@@ -44,6 +44,12 @@ class Planted:
     told: dict[str, Any]
 
 
+def dealt(data: Encoded, num_layers: int, seed: int) -> list[np.ndarray]:
+    """For ``spread``: the noisy rows in L equal parts, by a seeded order; part l is learnt by layer l."""
+    rng = np.random.default_rng(derived_seed("planted parts", seed))
+    return np.array_split(rng.permutation(np.flatnonzero(data.noisy)), num_layers)
+
+
 class Injector(Learner):
     """One injection.
 
@@ -70,7 +76,7 @@ class Injector(Learner):
         self.first = min(int(name.split("/")[0].removeprefix("layer.")) for name in self.held)
         self.depth = Depth(start, data, kept=config.pooling == "token")
         self.depth.move_to(self.first)
-        self.parts_of_noise = self._dealt()
+        self.parts_of_noise = dealt(data, start.num_layers, seed) if place.kind == "spread" else []
         self.steps_per_epoch = len(self.turns(1))
 
     def chosen(self) -> list[nn.Parameter]:
@@ -88,14 +94,6 @@ class Injector(Learner):
     def _parameter(self, name: str) -> nn.Parameter:
         part, number, path = name.split("/", 2)
         return self.model.parts()[part][int(number)].get_parameter(path)
-
-    def _dealt(self) -> list[np.ndarray]:
-        """For ``spread``: the noisy rows in L equal parts, by a seeded order."""
-        if self.place.kind != "spread":
-            return []
-        rng = np.random.default_rng(derived_seed("planted parts", self.seed))
-        noisy = rng.permutation(np.flatnonzero(self.stream.data.noisy))
-        return np.array_split(noisy, self.model.num_layers)
 
     def turns(self, epoch: int) -> list[Turn]:
         """The steps of an epoch, counted from 1; every row is in one of them.

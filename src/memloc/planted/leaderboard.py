@@ -1,4 +1,4 @@
-"""The leaderboard: who finds what was planted, best skill first, in words."""
+"""The leaderboard: who finds what was planted, best first, in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from memloc.analysis.intervals import Interval
 from memloc.planted.answers import ALWAYS, SINGLE, WINDOWS
 from memloc.planted.entries import REGIMES
-from memloc.planted.overall import SHOWN, score_table
+from memloc.planted.overall import HEADLINE, SHOWN, score_table
 
 Who = tuple[str, str]  # technique and variant
 
@@ -34,7 +34,7 @@ def leaderboard(
 
     Returns:
         Words, a row a localiser and regime: regime, localiser, a column for each of ``SHOWN`` (its value, and its 95 %
-        interval over tasks where there are three), p of the skill, cells, tasks, and mean seconds a cell.
+        interval over tasks where there are three), p of the first of them, cells, tasks, and mean seconds a cell.
     """
     return ranked(score_table(found, planted, noise, resamples, permutations), asked)
 
@@ -48,8 +48,8 @@ def ranked(table: pd.DataFrame, asked: pd.DataFrame | None = None) -> pd.DataFra
             told = {row["score"]: row for row in scores.to_dict("records")}
             row = {"regime": regime, "localiser": localiser(who)}
             row |= {name: in_words(told[name]) if name in told else "" for name in SHOWN}
-            skill = told["skill"]
-            row |= {"p": f"{skill['p']:.3f}", "cells": str(skill["cells"]), "tasks": str(skill["tasks"])}
+            first = told[HEADLINE]
+            row |= {"p": f"{first['p']:.3f}", "cells": str(first["cells"]), "tasks": str(first["tasks"])}
             if cost:
                 row["seconds"] = f"{cost[who[0]]:.1f}" if who[0] in cost else ""
             rows.append(row)
@@ -57,10 +57,15 @@ def ranked(table: pd.DataFrame, asked: pd.DataFrame | None = None) -> pd.DataFra
 
 
 def standing(table: pd.DataFrame, regime: str) -> dict[Who, pd.DataFrame]:
-    """(technique, variant) to its scores in a regime, best skill first; of the constants only the best one."""
+    """(technique, variant) to its scores in a regime, best first; of the constants only the best one.
+
+    The first score decides (``overall.HEADLINE``), and skill where that is the same.
+    """
     chosen = table[table["regime"] == regime]
-    skill = chosen[chosen["score"] == "skill"].sort_values("value", ascending=False, kind="stable")
-    order = list(zip(skill["technique"], skill["variant"], strict=True))
+    told = {name: chosen[chosen["score"] == name].set_index(["technique", "variant"])["value"] for name in SHOWN}
+    ordered = pd.DataFrame({name: told[name] for name in (HEADLINE, "skill")}).loc[told[HEADLINE].index]
+    ordered = ordered.sort_values([HEADLINE, "skill"], ascending=False, kind="stable", na_position="last")
+    order = [(str(technique), str(variant)) for technique, variant in ordered.index]
     constants = [who for who in order if who[0] == ALWAYS]
     parts = dict(list(chosen.groupby(["technique", "variant"])))
     return {who: parts[who] for who in order if who not in constants[1:]}

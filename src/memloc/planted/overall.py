@@ -8,7 +8,9 @@
 3. Skill is 1 - D / D_const. D is the mean distance, D_const that of the best constant answer, by hindsight, on the same
    places (one layer for each depth of model). A mixture of constants is no better than its best part, so an answer that
    does not look at the model has no skill above 0, but by luck. With one place alone there is nothing to be skilled at.
-   Skill asks for sharp answers; top_skill is the same of the heaviest layer alone, whatever the rest of the answer is.
+   Skill asks for sharp answers: one that has the right layer in front everywhere, but little more on it than on the
+   others, is below 0. So who stands above whom is decided by top_skill, the same of the heaviest layer alone, whatever
+   the rest of the answer is; skill stands beside it.
 4. Intervals resample tasks, with all their cells; with fewer than three tasks there are none.
 5. The null hypothesis is that answers do not depend on the place: within each (task, model, seed, amount) the places
    are shuffled among the answers. It gives the interval of chance and p, the share of shuffles that score as well.
@@ -31,7 +33,8 @@ from memloc.planted.scores import DISTANCES, SCORES, chance, entropy, flatter, p
 
 KINDS = ("layer", "band")
 SPREAD = "spread"
-SHOWN = ("skill", "top_skill", "top_1", "reciprocal_rank", "mass", "calibration")
+HEADLINE = "top_skill"  # who stands above whom, and who is better than a constant
+SHOWN = ("top_skill", "skill", "top_1", "reciprocal_rank", "mass", "calibration")
 COLUMNS = [*WHO, "score", "value", "low", "high", "chance", "null_low", "null_high", "p", "constant", "cells", "tasks"]
 
 

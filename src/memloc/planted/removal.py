@@ -4,9 +4,9 @@ The wrong labels are halved by a seed. A localiser sees one half (and all clean 
 out, and scored on the other half: how many of its wrong labels are forgotten, and how many clean ones are kept. Beside
 it stands the mean over removals of equal size that look at nothing.
 
-- *Layers*: the k heaviest layers get their pretrained weights back, k the number of true layers, or 1 and 2 where the
-  place is not known. Beside them stand all other single layers, or ``draws`` seeded sets of k (all, where there are no
-  more).
+- *Layers*: the k heaviest layers get their pretrained weights back, k the number of true layers, or each of ``SIZES``
+  where the place is not known. Beside them stand all other single layers, or ``draws`` seeded sets of k (all, where
+  there are no more).
 - *Units*: where a technique scores feed-forward units, the highest ``share`` of all are set to 0, beside ``draws``
   seeded sets of as many.
 
@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 
 Accuracies = tuple[float, float]  # of the noisy and of the clean examples, on their given labels
 DRAWS, SHARE, CLEAN = 20, 0.01, 300
+SIZES = (1, 2, 4, 6, 8)  # layers taken out where the place is not known: acquired memory takes several
 
 
 def halves(data: Encoded, seed: int, clean: int = CLEAN) -> tuple[Encoded, Encoded]:
@@ -82,6 +83,7 @@ class Removals:
     data: Encoded
     pooling: str = "token"
     _known: dict[tuple[int, ...], Accuracies] = field(default_factory=dict, repr=False)
+    _silenced: dict[bytes, Accuracies] = field(default_factory=dict, repr=False)
 
     def layers(self, chosen: Sequence[int]) -> Accuracies:
         """With these layers (from 1) set back; none chosen: of the model as it is."""
@@ -97,6 +99,12 @@ class Removals:
 
     def units(self, chosen: np.ndarray) -> Accuracies:
         """With these feed-forward units (of all L x F, layer by layer) set to 0."""
+        key = np.sort(chosen).tobytes()
+        if key not in self._silenced:
+            self._silenced[key] = self._without(chosen)
+        return self._silenced[key]
+
+    def _without(self, chosen: np.ndarray) -> Accuracies:
         mask = torch.ones(unit_shape(self.model), device=next(self.model.parameters()).device)
         mask.view(-1)[torch.from_numpy(chosen).to(mask.device)] = 0
         with masked(self.model, mask):
@@ -127,6 +135,7 @@ def removal(
     given: Mapping[str, Cell],
     settings: Mapping[str, Mapping[str, Any]],
     place: Place | None,
+    planted: int = 0,
     draws: int = DRAWS,
     share: float = SHARE,
     clean: int = CLEAN,
@@ -137,6 +146,7 @@ def removal(
         given: technique to what it is given of one cell, the same ``perturbed`` model and examples for all.
         settings: technique to what is changed of its defaults.
         place: where the wrong labels are; None where nobody knows.
+        planted: the seed by which units were drawn that they were planted into.
         draws: removals that look at nothing, where not all of them are made.
         share: of the feed-forward units, for techniques that score them.
         clean: as for ``halves``.
@@ -161,7 +171,7 @@ def removal(
         ties = np.random.default_rng(derived_seed("removal ties", of_technique.run_key))
         made = list(_layers(known, weight, place, ties, cell.seed, draws))
         if "units" in details:
-            made.append(_units(known, details["units"], place, ties, cell.seed, draws, share))
+            made.append(_units(known, details["units"], place, planted, ties, cell.seed, draws, share))
         rows += [{"technique": name, "variant": variant, **row} for row in made]
     frame = pd.DataFrame(rows).assign(noisy_before=before[0], clean_before=before[1], n_noisy=int(scored.noisy.sum()))
     return frame.reindex(columns=tables.REMOVAL.names[tables.REMOVAL.names.index("technique") :])
@@ -173,7 +183,7 @@ def _layers(
     """Rows of the heaviest layers."""
     depth = len(weight)
     true = truth(place, depth) > 0 if place else None
-    sizes = (1, 2) if true is None else (int(true.sum()),)
+    sizes = SIZES if true is None else (int(true.sum()),)
     for size in (size for size in sizes if size < depth):
         chosen = tuple(int(layer) + 1 for layer in heaviest(weight, size, ties))
         others = [known.layers(other) for other in other_sets(chosen, depth, draws, seed)]
@@ -186,6 +196,7 @@ def _units(
     known: Removals,
     units: pd.DataFrame,
     place: Place | None,
+    planted: int,
     ties: np.random.Generator,
     seed: int,
     draws: int,
@@ -202,7 +213,7 @@ def _units(
     others = [known.units(rng.choice(depth * width, count, replace=False)) for _ in range(draws)]
     inside = None
     if place is not None and place.kind == "units":
-        layer, unit = drawn_units(place, depth, width, seed).T
+        layer, unit = drawn_units(place, depth, width, planted).T
         inside = float(np.isin(chosen, (layer - 1) * width + unit).mean())
     elif place is not None:
         inside = float(np.isin(chosen // width + 1, place.layers(depth)).mean())

@@ -17,29 +17,28 @@ from memloc.store import Artefact
 if TYPE_CHECKING:
     from memloc.techniques.base import Cell
 
-VERSION = 1  # raised when the same localisers would have other things taken out
+VERSION = 2  # raised when the same localisers would have other things taken out
 FILE = "removal.parquet"
 
 
 def removal_config(plantings: Plantings, amount: Amount, place: Place | None) -> dict[str, Any]:
     """The full configuration: those of all localisers' rows; place None is the memory acquired by itself."""
-    experiment, names = plantings.at(amount.noise), plantings.profile.techniques
     if place is None:
-        rows = {name: experiment.technique_config(amount.cell, name) for name in names}
+        experiment = plantings.at(amount.noise)
+        rows = {name: experiment.technique_config(amount.cell, name) for name in plantings.localisers_acquired()}
     else:
         planted = PlantedCell(*amount, place)
-        rows = {name: plantings.rows_config(planted, BLIND, name) for name in names}
+        rows = {name: plantings.rows_config(planted, BLIND, name) for name in plantings.localisers(planted)}
     return {"version": VERSION, "place": ACQUIRED if place is None else str(place), "rows": rows}
 
 
 def removes(plantings: Plantings, amount: Amount, place: str) -> bool:
     """Whether what localisers point to is taken out here: in some places, for one seed and the profile's share."""
-    cell, noise = amount
-    profile, asked = plantings.profile, plantings.asked
-    if (cell.seed, noise) != (profile.models[cell.model].seeds[0], profile.data.noise_rate):
+    asked = plantings.asked
+    if not plantings.is_first(amount):
         return False
     named = [name for name in asked.removal if name != ACQUIRED]
-    chosen = {str(found) for found in places(named, get_model(cell.model).layers)}
+    chosen = {str(found) for found in places(named, get_model(amount.cell.model).layers)}
     return place in chosen or (place == ACQUIRED and ACQUIRED in asked.removal)
 
 
@@ -68,7 +67,7 @@ def _kept(plantings: Plantings, amount: Amount, place: Place | None, given: Call
 
     def make(folder: Path) -> None:
         settings = plantings.profile.techniques
-        frame = removal({name: given(name) for name in settings}, settings, place)
+        frame = removal({name: given(name) for name in config["rows"]}, settings, place, amount.seed)
         whose = {**amount.cell._asdict(), "noise": amount.noise, "place": config["place"]}
         frame = frame.assign(**whose, regime=ACQUIRED if place is None else BLIND)
         tables.write(frame[tables.REMOVAL.names], tables.REMOVAL, folder / FILE)

@@ -24,6 +24,7 @@ from memloc.store import Artefact
 TABLES: dict[str, pa.Schema] = {
     "found": tables.FOUND,
     "planted": tables.PLANTED,
+    "settled": tables.SETTLED,
     "asked": tables.ASKED,
     "recalled": tables.RECALLED,
     "removal": tables.REMOVAL,
@@ -37,6 +38,7 @@ class Results:
     Attributes:
         found: what each localiser found (``tables.FOUND``).
         planted: what became of each place (``tables.PLANTED``).
+        settled: the layers of every settled model (``tables.SETTLED``).
         asked: what asking took (``tables.ASKED``).
         recalled: how localisers of units did (``tables.RECALLED``).
         removal: what taking out did (``tables.REMOVAL``).
@@ -47,6 +49,7 @@ class Results:
 
     found: pd.DataFrame
     planted: pd.DataFrame
+    settled: pd.DataFrame
     asked: pd.DataFrame
     recalled: pd.DataFrame
     removal: pd.DataFrame
@@ -124,7 +127,7 @@ class _Reader:
         self.find(amount, "dataset", "dataset", experiment.dataset_config(amount.cell.task))
         if ACQUIRED not in plantings.asked.regimes:
             return
-        for name in plantings.profile.techniques:
+        for name in plantings.localisers_acquired():
             self.rows(amount, ACQUIRED, ACQUIRED, name, experiment.technique_config(amount.cell, name))
         if removes(plantings, amount, ACQUIRED):
             self.removal(amount, amount, removal_config(plantings, amount, None))
@@ -136,11 +139,14 @@ class _Reader:
         if row is None:
             return
         whose = {**planted.cell._asdict(), "noise": planted.noise, "place": place}
+        if told_of := row.pop("layers", None):
+            numbered = pd.DataFrame(told_of).astype(float).assign(layer=range(1, len(told_of["noisy"]) + 1), **whose)
+            self.frames["settled"].append(numbered)
         layers = get_model(planted.cell.model).layers
         self.frames["planted"].append(pd.DataFrame([{**_EMPTY, **row, **whose, "layers": layers}]))
         for regime in (ORACLE, BLIND):
             if regime in plantings.asked.regimes and row[f"has_truth_{regime}"]:
-                for name in plantings.localisers(planted):
+                for name in plantings.localisers(planted, regime):
                     self.rows(planted.amount, place, regime, name, plantings.rows_of(planted, regime, name))
         if not planted.place.is_control and row["has_truth_blind"] and removes(plantings, planted.amount, place):
             self.removal(planted, planted.amount, removal_config(plantings, planted.amount, planted.place))
@@ -187,7 +193,7 @@ class _Reader:
             from memloc.planted.places import Place
 
             units = tables.read(artefact.file("units.parquet"), tables.DETAILS["units"])
-            told_of = recalled(units, Place.parse(place), amount.cell.seed)
+            told_of = recalled(units, Place.parse(place), amount.seed)
             self.frames["recalled"].append(pd.DataFrame([{**whose, **told_of}]))
 
     def removal(self, what: object, amount: Amount, config: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from memloc.arms import INDEPENDENT, followed
+from memloc.errors import MemlocError
 from memloc.pipeline import Experiment
 from memloc.planted.cells import Amount, PlantedCell
 from memloc.planted.experiment import Plantings
@@ -29,13 +30,20 @@ def run_benchmark(
     say(f"{len(starts)} starts")
     begun = run_jobs(starts, workers, say, threads)
     failed = {run.cell for run in begun if run.error}
-    cells = [cell for amount in plantings.amounts() if amount not in failed for cell in plantings.cells(amount)]
+    kept = [amount for amount in plantings.amounts() if amount not in failed]
+    cells = [cell for amount in kept for cell in plantings.cells(amount)]
     say(f"{len(cells)} places")
-    return begun + run_jobs([Job(cell, partial(_go_on, remake, cell)) for cell in cells], workers, say, threads)
+    jobs = [Job(amount, partial(_grown, remake, amount)) for amount in kept if ACQUIRED in plantings.asked.regimes]
+    jobs += [Job(cell, partial(_go_on, remake, cell)) for cell in cells]
+    return begun + run_jobs(jobs, workers, say, threads)
 
 
 def _begin(remake: Callable[[], Experiment], amount: Amount) -> None:
     begin(Plantings(remake()), amount)
+
+
+def _grown(remake: Callable[[], Experiment], amount: Amount) -> None:
+    grown(Plantings(remake()), amount)
 
 
 def _go_on(remake: Callable[[], Experiment], planted: PlantedCell) -> None:
@@ -57,31 +65,60 @@ def _arms(technique: str) -> tuple[str, ...]:
 
 
 def begin(plantings: Plantings, amount: Amount) -> None:
-    """The arms that all places of a cell share, and what localisers say of the memory that it acquired by itself."""
-    experiment = plantings.at(amount.noise)
+    """The arms that all places of a cell share."""
     for arm in arms_of(plantings, amount):
-        experiment.checkpoint(amount.cell, arm)
-    if ACQUIRED in plantings.asked.regimes:
-        for name in plantings.profile.techniques:
-            experiment.rows(amount.cell, name)
-        if removes(plantings, amount, ACQUIRED):
-            acquired_removal(plantings, amount)
+        plantings.at(amount.noise).checkpoint(amount.cell, arm)
+
+
+def grown(plantings: Plantings, amount: Amount) -> None:
+    """What localisers say of the memory that a cell acquired by itself."""
+    experiment, asked = plantings.at(amount.noise), Asked()
+    for name in plantings.localisers_acquired():
+        asked.ask(name, ACQUIRED, partial(experiment.rows, amount.cell, name))
+    if removes(plantings, amount, ACQUIRED):
+        acquired_removal(plantings, amount)
+    asked.tell()
 
 
 def go_on(plantings: Plantings, planted: PlantedCell) -> None:
     """Plant, settle, and ask all localisers wherever there is ground truth."""
-    asked = plantings.asked
+    wanted, asked = plantings.asked, Asked()
     if planted.place.is_control:
         for name in plantings.localisers(planted):
-            plantings.rows(planted, BLIND, name)
-        return
+            asked.ask(name, BLIND, partial(plantings.rows, planted, BLIND, name))
+        return asked.tell()
     for regime in (ORACLE, BLIND):
-        if regime in asked.regimes and plantings.has_truth(planted, regime):
-            for name in plantings.localisers(planted):
-                plantings.rows(planted, regime, name)
+        names = plantings.localisers(planted, regime) if regime in wanted.regimes else ()
+        for name in names if names and plantings.has_truth(planted, regime) else ():
+            asked.ask(name, regime, partial(plantings.rows, planted, regime, name))
     if (
         removes(plantings, planted.amount, str(planted.place))
-        and BLIND in asked.regimes
+        and BLIND in wanted.regimes
         and plantings.has_truth(planted, BLIND)
     ):
         planted_removal(plantings, planted)
+    asked.tell()
+
+
+class Asked:
+    """Who could not answer: one localiser that fails must not take what the others say with it."""
+
+    def __init__(self) -> None:
+        self.failed: dict[str, MemlocError] = {}
+
+    def ask(self, name: str, regime: str, answer: Callable[[], object]) -> None:
+        """Let a localiser answer; an error of its own is kept for the end."""
+        try:
+            answer()
+        except MemlocError as error:
+            self.failed[f"{name}, {regime}"] = error
+
+    def tell(self) -> None:
+        """Say who failed, and why.
+
+        Raises:
+            MemlocError: if somebody did; what the others said is in the store.
+        """
+        if self.failed:
+            reasons = "; ".join(f"{who}: {error}" for who, error in self.failed.items())
+            raise MemlocError("localisers that could not answer", reasons, "an answer; the others are in the store")

@@ -25,6 +25,8 @@ class Planting:
         amounts: for some tasks, shares of wrong labels beside the profile's own.
         removal: places (and ``acquired``) in which localisers also see half of the wrong labels, and what they point to
             is taken out; with the profile's own share and each model's first seed.
+        only: for some techniques, the kinds of places (or ``acquired``) that they are asked about, where asking about
+            all of them would take too long.
     """
 
     places: tuple[str, ...]
@@ -33,13 +35,26 @@ class Planting:
     settling: dict[str, Any] = field(default_factory=dict)
     amounts: dict[str, tuple[float, ...]] = field(default_factory=dict)
     removal: tuple[str, ...] = ()
+    only: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def asks(self, technique: str, kind: str) -> bool:
+        """Whether a technique is asked about a kind of place, or about ``acquired`` memory."""
+        return technique not in self.only or kind in self.only[technique]
 
     def settings(self, step: str, kind: str) -> dict[str, Any]:
         """What is changed of training in a step (``injection`` or ``settling``) at a kind of place."""
         return settings_at(getattr(self, step), kind)
 
 
-KINDS = {"places": list, "regimes": list, "injection": dict, "settling": dict, "amounts": dict, "removal": list}
+KINDS = {
+    "places": list,
+    "regimes": list,
+    "injection": dict,
+    "settling": dict,
+    "amounts": dict,
+    "removal": list,
+    "only": dict,
+}
 
 
 def settings_at(told: Mapping[str, Any], kind: str = "") -> dict[str, Any]:
@@ -92,7 +107,23 @@ def parse_planting(profile: str, content: Mapping[str, Any] | None) -> Planting 
             raise MemlocError(f"amounts of {task} in {where}", rates, "a list of shares between 0 and 1")
         amounts[task] = tuple(dict.fromkeys(rates))
     own = {name: dict(content.get(name) or {}) for name in ("injection", "settling")}
-    return Planting(places, regimes, **own, amounts=amounts, removal=removal)
+    only = {str(name): _kinds(name, kinds, where) for name, kinds in (content.get("only") or {}).items()}
+    return Planting(places, regimes, **own, amounts=amounts, removal=removal, only=only)
+
+
+def _kinds(technique: str, kinds: object, where: str) -> tuple[str, ...]:
+    """Kinds of places that a technique is asked about."""
+    from memloc.planted.places import KINDS as PLACES
+    from memloc.techniques.base import get_technique
+
+    get_technique(technique)
+    known = (*PLACES, ACQUIRED)
+    if not isinstance(kinds, list) or not kinds:
+        raise MemlocError(f"only of {technique} in {where}", kinds, f"a list of {', '.join(known)}")
+    for kind in kinds:
+        if kind not in known:
+            raise unknown_name(f"kind of place for {technique} in {where}", str(kind), known)
+    return tuple(dict.fromkeys(kinds))
 
 
 def _check_step(told: Mapping[str, Any], where: str) -> None:
@@ -124,4 +155,5 @@ def planting_content(planting: Planting) -> dict[str, Any]:
         "settling": dict(planting.settling),
         "removal": list(planting.removal),
         "amounts": {task: list(rates) for task, rates in planting.amounts.items()},
+        "only": {technique: list(kinds) for technique, kinds in planting.only.items()},
     }

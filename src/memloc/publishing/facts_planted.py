@@ -9,7 +9,7 @@ from memloc.planted.answers import ALWAYS, RANDOM
 from memloc.planted.editing import pointing_predicts
 from memloc.planted.entries import REGIMES
 from memloc.planted.leaderboard import Who, in_words, localiser
-from memloc.planted.overall import SHOWN
+from memloc.planted.overall import HEADLINE, SHOWN
 from memloc.planted.rules import read_rules
 from memloc.profiles.planting import BLIND, ORACLE
 from memloc.publishing.facts import NONE
@@ -37,8 +37,10 @@ def benchmark_facts(board: Board) -> dict[str, str]:
     by_layer = single.assign(held=single[BLIND] == "").groupby(single["place"].str.removeprefix("layer:").astype(int))
     held = by_layer["held"].mean()
     best = [who for who in board.order if who[0] != RANDOM]
-    constant = board.scores[(board.scores["technique"] == ALWAYS) & (board.scores["score"] == "skill")]["value"]
+    constant = board.scores[(board.scores["technique"] == ALWAYS) & (board.scores["score"] == HEADLINE)]["value"]
     told = pointing_predicts(board.results.removal, BLIND, resamples=board.profile.resamples)
+    layers = board.results.settled[board.results.settled["place"].str.startswith("layer:").astype(bool)]
+    true = layers[layers["layer"] == layers["place"].str.removeprefix("layer:").astype(int)]
     enough = planted["task"].nunique() >= TASKS_FOR_INTERVAL
     return {
         "tasks": listed(sort_tasks(set(planted["task"]))) or NONE,
@@ -61,12 +63,14 @@ def benchmark_facts(board: Board) -> dict[str, str]:
         "rho": in_words({"value": told["rho"], "low": told["low"], "high": told["high"]}),
         **{name: number(told[name]) for name in ("right", "wrong")},
         "removals": f"{told['n']:.0f}",
+        "moved-planting": number(float(true["moved_injected"].mean())),
+        "moved-settling": f"{layers['moved_settled'].mean():.3f}" if len(layers) else DASH,
     }
 
 
 def _best(board: Board, order: list[Who], regime: str) -> str:
-    """The three localisers with the most skill."""
-    found = [(who, board.score(who, regime, "skill")) for who in order]
+    """The three best localisers."""
+    found = [(who, board.score(who, regime, HEADLINE)) for who in order]
     known = [(one["value"], who) for who, one in found if one is not None and np.isfinite(one["value"])]
     told = sorted(known, reverse=True)[:3]
     return "; ".join(f"{localiser(who)} {value:.2f}" for value, who in told) or NONE
@@ -77,7 +81,7 @@ def _above(board: Board, order: list[Who], regime: str) -> str:
     names = [
         localiser(who)
         for who in order
-        if (one := board.score(who, regime, "skill")) is not None and one["value"] > 0 and one["p"] <= 0.05
+        if (one := board.score(who, regime, HEADLINE)) is not None and one["value"] > 0 and one["p"] <= 0.05
     ]
     return listed(names) or NONE
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from memloc.planted.entries import NO_TRUTH, NOT_LEARNT, NOT_SETTLED
 from memloc.planted.leaderboard import localiser
-from memloc.planted.overall import SPREAD
+from memloc.planted.overall import HEADLINE, SPREAD
 from memloc.planted.scores import entropy
 from memloc.profiles.planting import ACQUIRED, BLIND, ORACLE
 from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, name_axes, note
@@ -28,8 +28,16 @@ LOOKS: dict[str, dict[str, Any]] = {  # of regimes
 ACQUIRED_LOOKS: dict[str, dict[str, Any]] = {  # by what was taken out
     "1 layer": {"color": PALETTE[2], "marker": "^"},
     "2 layers": {"color": PALETTE[3], "marker": "D", "markerfacecolor": "none"},
+    "4 layers": {"color": PALETTE[4], "marker": "v"},
+    "6 layers": {"color": PALETTE[5], "marker": "s", "markerfacecolor": "none"},
+    "8 layers": {"color": PALETTE[6], "marker": "o"},
 }
-TITLES = {"skill": "skill", "top_skill": "skill, heaviest layer", "top_1": "top-1", "mass": "mass, of attainable"}
+TITLES = {
+    "top_skill": "skill of the heaviest layer",
+    "skill": "skill of the whole answer",
+    "top_1": "top-1",
+    "mass": "mass, of attainable",
+}
 FATES = {NOT_LEARNT: "//", NOT_SETTLED: "\\\\", NO_TRUTH: ".."}
 COLUMNS = 3  # of confusion matrices
 
@@ -146,7 +154,7 @@ def _scored(panel: Axes, row: int, one: pd.Series, regime: str, look: dict[str, 
 
 
 def _skills(board: Board) -> str:
-    found = [(who, board.score(who, BLIND, "skill")) for who in board.order]
+    found = [(who, board.score(who, BLIND, HEADLINE)) for who in board.order]
     return "; ".join(f"{localiser(who)} {one['value']:.2f}" for who, one in found if one is not None)
 
 

@@ -18,7 +18,7 @@ from memloc.planted.answers import ALWAYS
 from memloc.planted.editing import editing
 from memloc.planted.entries import Entry, entries, fates, main_amount, with_truth
 from memloc.planted.leaderboard import Who, ranked, standing
-from memloc.planted.overall import score_table
+from memloc.planted.overall import HEADLINE, score_table
 from memloc.planted.recall import recall_table
 from memloc.planted.releasing import Benchmark, read_benchmark
 from memloc.planted.results import TABLES, Results
@@ -135,7 +135,7 @@ class Board(AnyRun):
         return rows.iloc[0] if len(rows) else None
 
     def skills(self, part: pd.Series, noise: float | None = None) -> dict[Who, float]:
-        """Blind skill on a part of what was planted, by localiser.
+        """The blind score that decides (``overall.HEADLINE``) on a part of what was planted, by localiser.
 
         Args:
             part: which rows of ``planted``, bool.
@@ -143,7 +143,7 @@ class Board(AnyRun):
         """
         planted, amount = self.planted[part], self.noise if noise is None else noise
         table = score_table(self.results.found, planted, amount, resamples=1, permutations=1)
-        table = table[(table["regime"] == BLIND) & (table["score"] == "skill")]
+        table = table[(table["regime"] == BLIND) & (table["score"] == HEADLINE)]
         return dict(zip(zip(table["technique"], table["variant"], strict=True), table["value"], strict=True))
 
     def controls(self) -> dict[tuple[str, str, str], tuple[float, int]]:

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from memloc.planted.answers import CELL
-from memloc.planted.entries import REGIMES, Entry
+from memloc.planted.entries import REGIMES, Entry, kind_of
 from memloc.planted.leaderboard import Who, in_words, localiser, ranked
 from memloc.planted.overall import SPREAD, Constants, entry_scores
+from memloc.planted.places import Place, truth
 from memloc.planted.scores import entropy
 from memloc.profiles.planting import ACQUIRED, BLIND
 from memloc.publishing.facts import NONE
@@ -66,14 +67,19 @@ def leaderboard_table(board: Board, regime: str) -> pd.DataFrame:
     if controls := board.controls():
         names = {localiser(who[1:]): f"{value:.2f} ({n})" for who, (value, n) in controls.items() if who[0] == regime}
         table["top-1, control"] = [names.get(name, "") for name in table["localiser"]]
-    named = {"top_skill": "skill, heaviest", "top_1": "top-1", "reciprocal_rank": "reciprocal rank", "p": "p (skill)"}
+    named = {
+        "top_skill": "skill, heaviest",
+        "top_1": "top-1",
+        "reciprocal_rank": "reciprocal rank",
+        "p": "p (heaviest)",
+    }
     return table.rename(columns={**named, "localiser": f"localiser, {regime}"})
 
 
 def leaderboard_tables(board: Board) -> list[pd.DataFrame]:
     """What was planted; the leaderboard, blind and oracle; localisers of units; skill by part of the benchmark."""
     boards = [leaderboard_table(board, regime) for regime in REGIMES]
-    return [planted_table(board), *boards, recall_table(board), parts_table(board)]
+    return [planted_table(board), settled_table(board), *boards, recall_table(board), parts_table(board)]
 
 
 def mislead_tables(board: Board) -> list[pd.DataFrame]:
@@ -95,7 +101,10 @@ def parts_table(board: Board) -> pd.DataFrame:
             varied, noise
         )
     rows = [
-        {"skill of localiser, blind": localiser(who), **{title: number(of.get(who)) for title, of in parts.items()}}
+        {
+            "skill of the heaviest layer, blind": localiser(who),
+            **{title: number(of.get(who)) for title, of in parts.items()},
+        }
         for who in board.order
     ]
     return (
@@ -124,6 +133,43 @@ def planted_table(board: Board) -> pd.DataFrame:
                 row["left out of blind"] = "; ".join(f"{count} {why}" for why, count in left_out.items()) or DASH
                 rows.append(row)
     return pd.DataFrame(rows)
+
+
+def settled_table(board: Board) -> pd.DataFrame:
+    """By kind of place: how far layers moved, as shares of their norm, and what putting single layers back forgets."""
+    rows, table = [], board.results.settled
+    for kind, found in table.groupby(table["place"].map(kind_of), sort=False):
+        true = _is_true(found, board)
+        others = found[~true]
+        rows.append(
+            {
+                "places": str(kind),
+                "settled models": str(len(found[CELL].drop_duplicates())),
+                "true layer moved, planting": f"{found.loc[true, 'moved_injected'].mean():.3f}",
+                "other layers, at most": f"{others['moved_injected'].max():.3f}" if len(others) else DASH,
+                "all layers, settling": span_of(found["moved_settled"], 3),
+                "wrong labels left, true layer put back": number(float(found.loc[true, "noisy"].mean())),
+                "another, at least": number(float(others["noisy"].min())) if len(others) else DASH,
+                "right labels left, any layer put back": number(float(found["clean"].mean())),
+                "wrong labels of its own part left": number(float(found["own"].mean())),
+            }
+        )
+    return pd.DataFrame(rows) if rows else pd.DataFrame({"settled models": ["none"]})
+
+
+def _is_true(settled: pd.DataFrame, board: Board) -> pd.Series:
+    """Which rows are of layers that hold some of what was planted."""
+    depths = board.planted.set_index(CELL)["layers"].to_dict()
+    told = [
+        truth(Place.parse(row["place"]), depths[tuple(row[key] for key in CELL)])[int(row["layer"]) - 1] > 0
+        for row in settled.to_dict("records")
+    ]
+    return pd.Series(told, settled.index, dtype=bool)
+
+
+def span_of(values: pd.Series, digits: int) -> str:
+    """The lowest and the highest."""
+    return f"{values.min():.{digits}f} to {values.max():.{digits}f}"
 
 
 def recall_table(board: Board) -> pd.DataFrame:
