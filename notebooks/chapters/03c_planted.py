@@ -38,10 +38,15 @@ Markdown(f"Numbers on this page: {facts_planted.about(board)}")
 #
 # - *Oracle*: the model as it was planted; and where a localiser asks for a model that never saw the wrong labels, it
 #   gets the very one that the planting started from. Swapping layers between the two undoes the planting by
-#   definition. This is an upper bound and a check of the machinery, not a contest.
-# - *Blind*: after planting, the model *settles*: all layers go on training on right labels for as long as
-#   {glue:text}`planted-still_learnt` of the wrong ones stay. Nobody has the start any more. The model without wrong
-#   labels is a stranger, trained from another seed with another head. This is the contest.
+#   definition. This is an upper bound and a check of the machinery, not a contest, and only the first seed is asked.
+# - *Blind*: after planting, the model *settles*: all layers go on training on all labels, wrong and right, and the
+#   last state is kept that gives back {glue:text}`planted-still_learnt` of the wrong ones. Nobody has the start any
+#   more. The model without wrong labels is a stranger, trained from another seed with another head. This is the
+#   contest.
+#
+# Why not settle on right labels alone? At a rate at which layers move, the wrong ones are soon lost; at one at which
+# they stay, nothing moves, and the start might as well be at hand. Planting moved the layer it was done in by
+# {glue:text}`planted-moved-planting` of its norm, settling a layer by {glue:text}`planted-moved-settling`.
 #
 # Settling might move the memory, so it is tested afterwards: the place gets its old weights back, and the cell counts
 # only if that undoes at least {glue:text}`planted-forgets` of what was planted: it then has **ground truth**. Otherwise
@@ -103,8 +108,9 @@ tabulate.show_table(table)
 # {glue:text}`planted-hand-constant`. So its skill is 1 − {glue:text}`planted-hand-D` /
 # {glue:text}`planted-hand-constant` = {glue:text}`planted-hand-skill`. The other scores:
 #
-# - *skill, heaviest layer*: the same of the heaviest layer alone, here {glue:text}`planted-hand-top_skill`. Skill
-#   rewards answers that are sharp; this one does not ask how the rest of the weight is spread.
+# - *skill of the heaviest layer*: the same of the heaviest layer alone, here {glue:text}`planted-hand-top_skill`. It
+#   decides who stands above whom. The skill of the whole answer rewards those that are sharp: one that has the true
+#   layer in front everywhere, but hardly more weight on it than on the others, is below 0.
 # - *top-1*: is the heaviest layer true? Here {glue:text}`planted-hand-top_1`. Layers that tie share the point.
 # - *reciprocal rank*: 1 / rank of the best true layer, in the order of the weights.
 # - *mass*: weight on the true layers, here {glue:text}`planted-hand-mass`, divided by what a perfect localiser of that
@@ -126,19 +132,25 @@ tabulate.show_table(table)
 
 # %% tags=["hide-input"]
 drawn = figures_planted.scores(board)
-caption = f"""Scores of every localiser, best blind skill first; *random* draws its answers. Skills below -1, and masses
-above 1, stand at the edge. {board.made}"""
+caption = f"""Scores of every localiser, the best blind heaviest layers first; *random* draws its answers. Skills below
+-1, and masses above 1, stand at the edge. {board.made}"""
 show(drawn.figure, "fig-planted-scores", caption, alt=drawn.alt)
 
 # %% [markdown]
-# The tables have, in this order: what was planted, and why cells are left out; the scores, blind and oracle; of
-# localisers that score single units, how many of the planted units are among as many of their highest scores; and
-# blind skill by task, by model and by amount of wrong labels: does the order hold everywhere?
+# The tables have, in this order: what was planted, and why cells are left out; how far layers moved, and what is left
+# when one alone is put back to where it started; the scores, blind and oracle; of localisers that score single units,
+# how many of the planted units are among as many of their highest scores; and the blind skill of the heaviest layer by
+# task, by model and by amount of wrong labels: does the order hold everywhere?
 
 # %% tags=["hide-input"]
 tabulate.show_table(*tabulate_planted.leaderboard_tables(board))
 
 # %% [markdown]
+# If putting back any other layer leaves the wrong labels where they are, the place is not only necessary but the only
+# one, and whoever looks at what single layers do to the wrong labels has an easy task. And a layer that planting moved
+# far beyond what ordinary training moves can be found by *weight difference* without a look at any example: such a
+# score says how visible planting is, not that memory was found.
+#
 # A check of the scale itself: the best constant answer has a skill of {glue:text}`planted-constants`, and random
 # answers have skill {glue:text}`planted-random-skill` and top-1 {glue:text}`planted-random-top_1`.
 #
@@ -176,7 +188,8 @@ show(drawn.figure, "fig-planted-calibration", caption, alt=drawn.alt)
 # Whoever looks for memory may want to remove it. So each localiser is shown *half* of the wrong labels. The layers it
 # points to, as many as are true, get their pre-trained weights back (or the units it points to are silenced), and the
 # other half is asked: how many wrong labels are forgotten, how many right ones lost? Beside it stand removals of the
-# same size that look at nothing: all other layers, or random sets.
+# same size that look at nothing: all other layers, or random sets. Where memory was acquired, nobody knows how many
+# layers are true, so more and more of the heaviest are taken out.
 
 # %% tags=["hide-input"]
 drawn = figures_planted.removals(board)
@@ -204,9 +217,9 @@ tabulate.show_table(*tabulate_planted.mislead_tables(board))
 # %% [markdown]
 # ## Take-away
 #
-# - *Most skill, blind*: {glue:text}`planted-best-blind`. *Oracle*: {glue:text}`planted-best-oracle`.
-# - *Better than every constant answer and than shuffled places* (skill above 0, *p* at most .05), blind:
-#   {glue:text}`planted-above-blind`. Oracle: {glue:text}`planted-above-oracle`.
+# - *Best heaviest layers, blind*: {glue:text}`planted-best-blind`. *Oracle*: {glue:text}`planted-best-oracle`.
+# - *Better than every constant answer and than shuffled places* (skill of the heaviest layer above 0, *p* at most
+#   .05), blind: {glue:text}`planted-above-blind`. Oracle: {glue:text}`planted-above-oracle`.
 # - *Pointing and forgetting*: gain {glue:text}`planted-right` where the pointed-to layers were true, and
 #   {glue:text}`planted-wrong` where they were not.
 # - *Where nobody hid anything*: first believe those that have skill here **and** whose removals forget acquired labels

@@ -203,7 +203,8 @@ def removals(board: Board) -> Drawn:
 
     table = board.editing[board.editing["what"] != "units"]
     names = list(dict.fromkeys([*table.loc[table["regime"] == BLIND, "technique"], *table["technique"]]))
-    size = (WIDTH, 0.26 * max(len(names), 2) + 1.3)
+    shown = {what: look for what, look in ACQUIRED_LOOKS.items() if what in set(table["what"])}
+    size = (WIDTH, (0.2 + 0.06 * len(shown)) * max(len(names), 2) + 1.4)
     figure, (true, planted, acquired) = plt.subplots(1, 3, figsize=size, sharey=True, width_ratios=(3, 4, 4))
     told = []
     for row, name in enumerate(names):
@@ -212,9 +213,9 @@ def removals(board: Board) -> Drawn:
             true.plot([one["is_true"]], [row], **LOOKS[BLIND], markersize=4.5)
             _gain(planted, row, one, LOOKS[BLIND])
             told.append(f"{localiser((name, ''))} {one['is_true']:.2f} true, {one['gain']:+.2f}")
-        for what, look in ACQUIRED_LOOKS.items():
+        for number, (what, look) in enumerate(shown.items()):
             for one in of[(of["regime"] == ACQUIRED) & (of["what"] == what)].to_dict("records"):
-                _gain(acquired, row + (-0.15 if what == "1 layer" else 0.15), one, look)
+                _gain(acquired, row + 0.7 * ((number + 0.5) / len(shown) - 0.5), one, look)
     for panel, title in ((true, "true"), (planted, "planted"), (acquired, "acquired")):
         panel.set_title(title, fontsize=SMALL + 0.5)
         panel.set_ylim(max(len(names), 1) - 0.4, -0.6)
@@ -226,7 +227,7 @@ def removals(board: Board) -> Drawn:
         panel.axvline(0, color=INK, linewidth=0.8)
     true.set_xlim(-0.1, 1.1)
     true.set_xticks([0, 1])
-    for what, look in ACQUIRED_LOOKS.items():
+    for what, look in shown.items():
         true.plot([], [], linestyle="", markersize=4.5, label=f"acquired, {what} taken out", **look)
     legend_above(figure, true, 2)
     figure.supxlabel(
