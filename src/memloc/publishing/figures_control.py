@@ -172,7 +172,7 @@ def scores(known: Known) -> Drawn:
         panel.set_yticks(range(len(names)), names, fontsize=SMALL)
         panel.tick_params(labelsize=SMALL, length=2)
     axes[0].plot([], [], color=INK, linestyle=":", linewidth=1.4, label="best constant answer")
-    axes[0].plot([], [], marker="*", color=INK, markersize=6, linestyle="", label="the study (other tasks and models)")
+    axes[0].plot([], [], marker="*", color=INK, markersize=6, linestyle="", label="the study (its models, nine tasks)")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=2, fontsize=SMALL)
     words = "Dots with horizontal intervals, a row a technique; left accuracy at 1, right accuracy at 2; a dotted line "

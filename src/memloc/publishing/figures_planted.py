@@ -33,8 +33,8 @@ ACQUIRED_LOOKS: dict[str, dict[str, Any]] = {  # by what was taken out
     "8 layers": {"color": PALETTE[6], "marker": "o"},
 }
 TITLES = {
-    "top_skill": "skill of the heaviest layer",
-    "skill": "skill of the whole answer",
+    "top_skill": "skill, heaviest layer",
+    "skill": "skill, whole answer",
     "top_1": "top-1",
     "mass": "mass, of attainable",
 }

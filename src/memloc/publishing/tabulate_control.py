@@ -173,11 +173,16 @@ def _told(table: pd.DataFrame) -> str:
 
 
 def missed(known: Known) -> str:
-    """The runs in which a top layer was no target, in words: technique, task, true place, layer."""
-    found = [
-        f"{answer.technique} on {answer.cell.task} ({PLACES[setting]}: layer {int(np.argmax(weight)) + 1})"
-        for answer in known.kept
-        for setting, weight in answer.weights.items()
-        if int(np.argmax(weight)) + 1 not in target_layers(setting, len(weight))
-    ]
-    return listed(found) or NONE
+    """In how many of the runs that count a top layer was no target, in words: by technique and true place."""
+    told = []
+    for technique in known.techniques:
+        here = [found for found in known.kept if found.technique == technique]
+        wrong = {place: sum(not _right(found, setting) for found in here) for setting, place in PLACES.items()}
+        parts = [f"{count} of {len(here)} {place}" for place, count in wrong.items() if count]
+        told += [f"{technique} ({', '.join(parts)})"] if parts else []
+    return listed(told) or NONE
+
+
+def _right(found: Answers, setting: str) -> bool:
+    weight = found.weights[setting]
+    return int(np.argmax(weight)) + 1 in target_layers(setting, len(weight))
