@@ -213,7 +213,7 @@ def parse_profile(name: str, content: Mapping[str, Any]) -> Profile:
         techniques={t: dict(s or {}) for t, s in (content.get("techniques") or {}).items()},
         resamples=int(content.get("resamples", 1000)),
         control=parse_control(name, content.get("control"), list(tasks), content.get("techniques") or {}),
-        planted=parse_planting(name, content.get("planted")),
+        planted=parse_planting(name, content.get("planted"), content.get("techniques") or {}),
         own_data={
             task: from_mapping(DataConfig, {**data, **own}, f"profile {name}: data of {task}")
             for task, own in tasks.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -74,8 +74,8 @@ def changed(training: TrainConfig, settings: Mapping[str, Any], where: str) -> T
     return from_mapping(TrainConfig, asdict(training) | dict(settings), where)
 
 
-def parse_planting(profile: str, content: Mapping[str, Any] | None) -> Planting | None:
-    """The field ``planted`` of a profile from plain data.
+def parse_planting(profile: str, content: Mapping[str, Any] | None, techniques: Collection[str]) -> Planting | None:
+    """The field ``planted`` of a profile, which runs some techniques, from plain data.
 
     Raises:
         MemlocError: naming the setting, the value and what is accepted.
@@ -107,16 +107,18 @@ def parse_planting(profile: str, content: Mapping[str, Any] | None) -> Planting 
             raise MemlocError(f"amounts of {task} in {where}", rates, "a list of shares between 0 and 1")
         amounts[task] = tuple(dict.fromkeys(rates))
     own = {name: dict(content.get(name) or {}) for name in ("injection", "settling")}
-    only = {str(name): _kinds(name, kinds, where) for name, kinds in (content.get("only") or {}).items()}
+    only = {}
+    for technique, kinds in (content.get("only") or {}).items():
+        if technique not in techniques:
+            raise unknown_name(f"technique in only of {where}", str(technique), techniques)
+        only[technique] = _kinds(technique, kinds, where)
     return Planting(places, regimes, **own, amounts=amounts, removal=removal, only=only)
 
 
 def _kinds(technique: str, kinds: object, where: str) -> tuple[str, ...]:
     """Kinds of places that a technique is asked about."""
     from memloc.planted.places import KINDS as PLACES
-    from memloc.techniques.base import get_technique
 
-    get_technique(technique)
     known = (*PLACES, ACQUIRED)
     if not isinstance(kinds, list) or not kinds:
         raise MemlocError(f"only of {technique} in {where}", kinds, f"a list of {', '.join(known)}")
