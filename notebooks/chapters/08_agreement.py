@@ -112,8 +112,9 @@ tabulate.show_table(tabulate_beside.agreement_table(beside, "techniques"))
 
 # %% [markdown]
 # Intervals draw whole tasks, with all their models, because models that learn one task are not independent evidence.
-# With fewer than three tasks there are none. The *{term}`layer weights <layer weight>`*, taken in each technique's own
-# unit, have many more points than the M-CoG, but no more tasks: neighbouring layers are alike.
+# With fewer than three tasks there are none, nor where more than one draw in twenty leaves nothing to correlate. The
+# *{term}`layer weights <layer weight>`*, taken in each technique's own unit, have many more points than the M-CoG, but
+# no more tasks: neighbouring layers are alike.
 #
 # ## Do models agree?
 #

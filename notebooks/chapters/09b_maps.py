@@ -78,8 +78,8 @@ tabulate.show_table(given, by_hand)
 # %% tags=["hide-input"]
 drawn = figures_maps.memorisation_maps(mapped)
 caption = f"""Mean probability of the given label by models that were trained on an example against models that were
-not. A mark stands for the examples around it, and its area grows with their share of the group.
-{study.made("made-maps")}"""
+not. A mark stands for the examples around it, and its area grows with their share of the group. Dotted: counterfactual
+memorisation of .25, .5 and .75. {study.made("made-maps")}"""
 show(drawn.figure, "fig-maps-map", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
@@ -88,6 +88,10 @@ tabulate.show_table(tabulate_maps.map_table(mapped))
 # %% [markdown]
 # Intervals are Wilson's, over examples; they do not cover what other halves would have made. Maps do not need the
 # models of the other chapters; *not memorised* and *not learnt* are said of those.
+#
+# A score can be high although nothing generalises. A model that knows how frequent labels are, and nothing else,
+# scores the sum of their squared shares. For tasks with two classes it is the column *score by frequency*. Only what
+# lies above it speaks of generalisation.
 #
 # ## Depth and generalisation
 #
@@ -121,7 +125,7 @@ tabulate.show_table(tabulate_maps.relation_table(mapped))
 # %% tags=["hide-input"]
 facts.glue_all("maps", real.run_facts(released, "memorisation maps"), released)
 caption = """Real tasks, pre-trained models: mean probability of the given label by models that were trained on an
-example against models that were not."""
+example against models that were not. Dotted: counterfactual memorisation of .25, .5 and .75."""
 real.show_figure(released, figures_maps.memorisation_maps, "fig-maps-real-map", caption)
 
 # %% tags=["hide-input"]
@@ -156,6 +160,8 @@ tabulate.show_table(*claims_tables(about("maps"), mapped, released))
 #   counterfactual memorisation, {glue:text}`maps-end-clean-counterfactual`, is what was learnt by heart though it is
 #   right.
 # - *Generalisation scores* go from {glue:text}`maps-end-score-lowest` to {glue:text}`maps-end-score-highest`.
+# - *Frequent labels.* The correlation of the generalisation score with the share of the most frequent label, which no
+#   text tells: {glue:text}`maps-end-rho-majority`. Combinations that learnt their task: {glue:text}`maps-end-counted`.
 # - *Depth.* Spearman's correlation of the generalisation score with {term}`depth` by swapping:
 #   {glue:text}`maps-end-rho-mcog`; with crossing: {glue:text}`maps-end-rho-crossing`. The study's finding is of twelve
 #   tasks, this is of {glue:text}`maps-end-tasks-compared`.

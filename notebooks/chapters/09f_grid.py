@@ -32,7 +32,7 @@ Markdown(real.run_facts(grid.first)["real"])
 # | C4, C5: variants of gradients on the control | {doc}`06_gradients` |
 # | H1: heatmaps of the memorisation error | {ref}`Heatmaps <grid-heatmaps>`; {doc}`atlas <../atlas/atlas>` |
 # | H2: largest error from changing one layer | {ref}`One layer at a time <grid-single>` |
-# | L1 to L4: layer weights | {doc}`04_swapping`, {doc}`05_retraining`, {doc}`06_gradients`, {doc}`07_probing` |
+# | L1 to L4: layer weights by technique | {ref}`Groups of tasks <grid-groups>`; by task in each technique's chapter |
 # | R1 to R4: agreement of techniques, of models | {ref}`Do techniques agree? <grid-agree>`, {doc}`08_agreement` |
 # | M1: M-CoG by technique | {ref}`Depth by technique <grid-depths>` |
 # | M2: M-CoG by model | {doc}`04_swapping` |
@@ -67,14 +67,19 @@ real.show_numbers(grid.centroids, tabulate_grid.rows_table)
 
 # %% tags=["hide-input"]
 from memloc.publishing import figures_swapping
+from memloc.publishing.reading_sensitivity import open_sensitivity
 
 caption = """Real tasks, pre-trained models: memorisation error by layer and window length, mean over seeds. Triangles:
 M-CoG. Dark: forgotten when the window is replaced. *No run*: not in the released results."""
 real.show_figure(grid.swapping, figures_swapping.heatmaps, "fig-grid-heatmaps", caption)
+varied = open_sensitivity()
+facts.glue_all("grid-draws", facts_grid.draw_facts(varied), varied)
 
 # %% [markdown]
 # By swapping, two tasks of one model are {glue:text}`grid-tasks-apart` apart in depth on average, two models of one
-# task {glue:text}`grid-models-apart`, where the whole attainable range is 1.
+# task {glue:text}`grid-models-apart`, where the whole attainable range is 1. That is little: on other tasks and
+# settings two draws of the wrong labels alone lay up to {glue:text}`grid-draws-limit` apart in most cases
+# ({doc}`09e_sensitivity`). So most of what differs between panels here may be chance.
 #
 # (grid-single)=
 # ## One layer at a time
@@ -89,6 +94,17 @@ real.show_figure(grid.swapping, figures_grid.single_layers, "fig-grid-single", c
 # %% [markdown]
 # The errors are {glue:text}`grid-largest`. One layer forgets half of the noisy examples in: {glue:text}`grid-over`.
 #
+# (grid-groups)=
+# ## Groups of tasks
+#
+# The study draws layer weights by group of tasks. Each row has a scale of its own meaning, so compare within rows.
+
+# %% tags=["hide-input"]
+caption = """Real tasks, pre-trained models: layer weights divided by their sum, mean over the tasks of a group that
+were memorised. Thin: no task of the group was learnt by that model."""
+real.show_figure(grid.beside, figures_grid.weights_by_group, "fig-grid-groups", caption)
+
+# %% [markdown]
 # (grid-depths)=
 # ## Depth by technique
 #
@@ -106,13 +122,14 @@ real.show_figure(grid.beside, figures_grid.depths_by_technique, "fig-grid-depths
 #
 # Over the {glue:text}`grid-counted` places that count. The number of points stands under each correlation, and with a
 # handful it can be almost anything.
+#
+# The second figure, like the study's, takes the points of all techniques together. Techniques have different scales,
+# and any two models correlate for that alone, so the take-away tells correlations of models within each technique.
 
 # %% tags=["hide-input"]
 caption = """Real tasks, pre-trained models: Pearson correlations between techniques. Below the diagonal: this run, n
 points. Above: the original study, as written in its figures."""
 real.show_figure(grid.beside, figures_beside.agreement_triangles, "fig-grid-techniques", caption)
-
-# %% tags=["hide-input"]
 caption = """Real tasks, pre-trained models: Spearman correlations between models over tasks and techniques. Below the
 diagonal: this run, n points. Above: the study's models of the same architectures, as written in its figures."""
 real.show_figure(grid.beside, figures_beside.agreement_of_models, "fig-grid-models", caption)
@@ -122,8 +139,14 @@ real.show_figure(grid.beside, figures_beside.agreement_of_models, "fig-grid-mode
 # ## Which comes first?
 #
 # Points above the line are tasks whose noisy examples cross over to the wrong class before the classes themselves are
-# apart. At 0 they are nearer to the wrong class from layer 1 on and cross nowhere, so such a point says nothing of an
-# order. The second figure asks the same of probes.
+# apart. At 0 they are nearer to the wrong class from layer 1 on: they crossed before it, or never were on the other
+# side, so such a point says nothing of an order. The second figure asks the same of probes.
+#
+# The two questions that probes are asked are not alike. Memorisation begins once the given label is ahead by a margin,
+# classes once nine tenths of the best F1 are reached, which may be anywhere. An order that is the same everywhere can
+# come from that. And where probes tell noisy from clean hardly better than before fine-tuning (by less than
+# {glue:text}`grid-probes-margin`, in {glue:text}`grid-probes-slight` places that count), their layer weights are mostly
+# noise.
 
 # %% tags=["hide-input"]
 caption = """Real tasks, pre-trained models: crossing of noisy examples (across) and the layer from which classes are
@@ -154,7 +177,9 @@ real.show_figure(grid.probing, figures_techniques.f1_curves, "fig-grid-labels", 
 # ## Half a model
 #
 # Half of the layers come from the twin that never saw a wrong label. If noisy examples then stay above one half, they
-# end with their original class: what was replaced had sent them away.
+# end with their original class. Either what was replaced had sent them away, or what was put in brings them back: the
+# twin was trained on the right labels of just these examples, and may know them by heart. The figure cannot tell the
+# two apart.
 
 # %% tags=["hide-input"]
 caption = """Real tasks, pre-trained models: mean position of noisy examples in the perturbed model, and with its lower
@@ -168,8 +193,9 @@ real.show_figure(grid.centroids, figures_centroids.halves, "fig-grid-halves", ca
 # {glue:text}`grid-counted` also learnt the task.
 #
 # - *Depth by technique*, means over models: {glue:text}`grid-depths`.
-# - *Agreement of techniques* by M-CoG: {glue:text}`grid-techniques`. *Of models*: {glue:text}`grid-models` by M-CoG,
-#   {glue:text}`grid-models-weights` by layer weights.
+# - *Agreement of techniques* by M-CoG: {glue:text}`grid-techniques`.
+# - *Agreement of models*, technique by technique: {glue:text}`grid-models` by M-CoG; {glue:text}`grid-models-weights`
+#   by layer weights.
 # - *Which comes first.* Of the places that count, noisy examples are nearer to the wrong class from layer 1 on in
 #   {glue:text}`grid-events-before`. Of the {glue:text}`grid-events-known` with both events they cross before classes
 #   are apart in {glue:text}`grid-events-first` and after it in {glue:text}`grid-events-last`. By probes it is

@@ -14,7 +14,7 @@ profile = "mini"  # not used here: the ledger is of the released runs, not of th
 # %% tags=["hide-input", "remove-stderr"]
 from IPython.display import Markdown
 
-from memloc.publishing import facts, sources, tabulate, tabulate_checks, tabulate_claims, tabulate_ledger
+from memloc.publishing import facts, sources, tabulate, tabulate_checks, tabulate_claims, tabulate_firm, tabulate_ledger
 
 ledger = tabulate_ledger.read_ledger()
 facts.glue_all("ledger", tabulate_ledger.ledger_facts(ledger), sources.CLAIMS, sources.STUDY, ledger)
@@ -41,7 +41,7 @@ Markdown(tabulate_ledger.sources_sentence(ledger))
 #   outside and not of the study.
 # - *Memorised and learnt.* The rules ask that the wrong labels were memorised. They do not ask that the task was
 #   learnt, as other chapters do before they conclude anything. Cells that learnt it, by run:
-#   {glue:text}`ledger-learnt`. What that changes stands under *Where we differ*.
+#   {glue:text}`ledger-learnt`. What that changes stands under *How firm the verdicts are*.
 # - *{term}`Exploratory <exploratory>`.* Settings were chosen while looking at one of the tasks. Such a verdict can
 #   suggest and not confirm, and every finding about all tasks is of this kind.
 
@@ -75,6 +75,18 @@ tabulate.show_table(tabulate_ledger.part_table(ledger))
 tabulate.show_table(tabulate_ledger.reason_table(ledger))
 
 # %% [markdown]
+# ## How firm the verdicts are
+#
+# {glue:text}`ledger-firm` A verdict that is lost so rested on tasks that nobody learnt, or was one chance among many.
+# The table has every verdict of a released run that is not open: over the cells alone that learnt their task, its $p$
+# by Holm's method among the findings of its run and among those of all runs, and where another run says the opposite,
+# what that run says of the same tasks and models.
+
+# %% tags=["hide-input", "remove-stderr"]
+facts.glue_all("ledger", tabulate_firm.firm_facts(ledger), sources.CLAIMS, ledger)
+tabulate.show_table(tabulate_firm.firm_table(ledger))
+
+# %% [markdown]
 # ## Where we differ
 #
 # {glue:text}`ledger-checked` What differs from the study is known, and some of it can be checked without training
@@ -101,8 +113,8 @@ tabulate.show_table(tabulate_checks.check_table(ledger))
 # %% [markdown]
 # ## What the rules do not see
 #
-# Rules that were fixed beforehand stay as they are, also where one would write them otherwise today. Three weaknesses
-# that showed:
+# Rules that were fixed beforehand stay as they are, also where one would write them otherwise today. Weaknesses that
+# showed:
 #
 # - *C03* asks that even the worst window spares the clean examples, down to {glue:text}`ledger-clean-spared`. The study
 #   printed {glue:text}`ledger-clean-mean` for the mean over windows, with a standard deviation of
@@ -112,6 +124,9 @@ tabulate.show_table(tabulate_checks.check_table(ledger))
 # - *C10* takes the mean position at the start and asks that it be large enough. A position beyond the original class
 #   counts in its favour, and one far beyond can hide one that falls short. Where noisy examples end no lower than they
 #   began there is no largest step, and the task drops out of that part instead of failing it.
+# - *C09* is about correlations above 0, and takes one of exactly 0 for enough.
+# - *C11* compares two tasks with the others. With two, the interval of a difference can reach beyond what layers can
+#   differ by. It is wide because it knows next to nothing, and the test by exchanging tasks alone decides.
 # - *C11, C12 and C14* use crossings as layers. Noisy examples that are nearer to the wrong class from layer 1 on have
 #   none, and count as crossing at 0.
 #
@@ -135,6 +150,7 @@ tabulate.show_table(tabulate_ledger.rule_table(ledger))
 # - *On the study's numbers*, where they suffice: {glue:text}`ledger-study`.
 # - *On the released runs* holds: {glue:text}`ledger-holds`. Does not hold: {glue:text}`ledger-refuted`. Open, with data
 #   enough: {glue:text}`ledger-open`.
+# - *How firm that is.* {glue:text}`ledger-firm`
 # - No released run has data enough for: {glue:text}`ledger-lacking`. What each lacks stands under *Why*.
 # - A verdict is worth what its rule was worth before the result was known. The commits above say which came first.
 # - Agreement of a number with the study's is not yet a finding that holds, and a dash is not a failure.

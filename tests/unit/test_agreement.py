@@ -39,6 +39,10 @@ def test_correlation_of_what_does_not_vary_or_is_too_little_is_no_number() -> No
     assert np.isnan(correlation(np.arange(2.0), np.arange(2.0), "pearson")[0])
     assert np.isnan(correlation(np.array([]), np.array([]), "pearson")[0])
     assert np.isnan(percentiles(np.full(5, np.nan))).all()
+    draws = np.append(np.linspace(0, 1, 95), np.full(5, np.nan))
+    assert percentiles(draws) == pytest.approx((0.025, 0.975))
+    draws[0] = np.nan
+    assert np.isnan(percentiles(draws)).all(), "what is left would be no sample of all"
     with pytest.raises(MemlocError, match="kendall"):
         correlation(np.arange(3.0), np.arange(3.0), "kendall")
 

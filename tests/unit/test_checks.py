@@ -11,6 +11,7 @@ import pytest
 from released_world import run_of, write_release
 
 from memloc.publishing import tabulate_checks as checks
+from memloc.publishing import tabulate_firm as firm
 from memloc.publishing.tabulate_ledger import Ledger, ledger_table, part_table, read_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,3 +103,32 @@ def test_a_task_that_some_models_learnt_is_in_neither_part(tmp_path: Path, monke
     told = of_part(checks.check_table(ledger))
     assert told["nano, tasks learnt"][0] == "1.00 (3 tasks, 2 models)"
     assert told["nano, tasks not learnt"][0] == "0.00 (2 tasks, 2 models)"
+
+
+def test_a_verdict_is_asked_again_of_what_was_learnt_and_of_other_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C04 fails by the tasks that were not learnt, all in layer 1, and holds in a run without them."""
+    models = ["nano-bert", "nano-opt"]
+    other = ["sst5", "emotion", "implicithate", "stormfront", "reuters"]
+    ledger = written(
+        tmp_path,
+        monkeypatch,
+        {"nano": ([*NOT_LEARNT, *LEARNT], ["nano-bert"]), "small": ([*LEARNT, *other], models)},
+    )
+    told = {(of.claim.id, of.run): of for of in firm.firmness(ledger)}
+    holds = told["C04", "small"]
+    assert (holds.verdict.verdict, holds.learnt.verdict) == ("holds", "holds"), "all of it was learnt"
+    assert holds.verdict.p_value <= holds.within <= holds.over_all
+    fails = told["C04", "nano"]
+    assert (fails.verdict.verdict, fails.learnt.verdict) == ("does not hold", "cannot tell"), "three tasks are too few"
+    assert fails.elsewhere == {"small": "cannot tell"}, "of the three tasks that both have"
+    table = firm.firm_table(ledger).set_index(["finding", "run"])
+    assert len(table) == len(told)
+    assert "C04 (small) over learnt cells alone" in firm.firm_facts(ledger)["firm"]
+
+
+def test_a_copy_where_nothing_holds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = written(tmp_path, monkeypatch, {"small": (NOT_LEARNT, ["nano-bert"])})
+    assert firm.firm_table(ledger).empty
+    assert firm.firm_facts(ledger) == {"firm": f"{firm.NONE_HOLDS}."}

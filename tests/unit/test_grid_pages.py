@@ -99,6 +99,30 @@ def test_depth_is_the_mean_over_models_with_their_range(grid: Whole) -> None:
     assert len(marks(panel)) == len(TASKS)
 
 
+def test_layer_weights_by_group_of_tasks(grid: Whole) -> None:
+    assert grid.beside is not None
+    drawn = figures_grid.weights_by_group(grid.beside)
+    names = [panel.get_title() for panel in drawn.figure.axes if panel.get_title()]
+    assert names == ["NLU", "sentiment", "topic"]
+    nlu, _, topic = drawn.figure.axes[:3]
+    (line,) = (line for line in topic.lines if len(line.get_xdata()))
+    peak = int(np.argmax(line.get_ydata()))
+    assert (peak + 1, float(np.sum(line.get_ydata()))) == (7, pytest.approx(1)), "BERT has TREC in layer 7; OPT nowhere"
+    lines = [line for line in nlu.lines if len(line.get_xdata())]
+    assert len(lines) == 2
+    assert {line.get_linewidth() for line in lines} == {1.3}, "WiC was not learnt, but others of the group were"
+
+
+def test_models_are_compared_within_techniques(grid: Whole) -> None:
+    """Six tasks of which BERT has each in a layer of its own, and OPT all in the same: nothing to order."""
+    assert grid.beside is not None
+    table = figures_beside.agreements(grid.beside, "models", "swapping")
+    everything = figures_beside.agreements(grid.beside, "models")
+    assert table.keys() == everything.keys()
+    assert all((table[title]["n"] <= everything[title]["n"]).all() for title in table)
+    assert set(figures_beside.agreements(grid.beside, "models", "slimming")) == set()
+
+
 def test_models_stand_beside_the_studys_of_their_architecture(grid: Whole) -> None:
     assert grid.beside is not None
     drawn = figures_beside.agreement_of_models(grid.beside)

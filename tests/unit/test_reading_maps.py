@@ -122,6 +122,7 @@ def mapped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Mapped:
 
     study = Study(Experiment(profile(tasks=TASKS), Store(tmp_path), "cpu"), "command")
     status = pd.DataFrame({"task": TASKS, "model": MODEL, "seed": 1, "memorised": True, "learnt": [True, True, False]})
+    status["majority"] = [0.5, 0.75, 0.5]
     places = {(task, MODEL): localise({1: outcomes(layer)}, 20) for task, layer in zip(TASKS, (1, 1, 2), strict=True)}
     maps = {
         (task, MODEL): frame([*[(i, "clean", 0.9, score, 2, 2) for i in range(6)], (6, "noisy", 0.9, 0.1, 2, 2)])
@@ -181,7 +182,21 @@ def test_tables_and_sentences(mapped: Mapped) -> None:
     assert facts["score-highest"].startswith("0.80 (gen-cue-6a")
     assert facts["share-lowest"].startswith("1.00")
     assert (facts["noisy-counterfactual"], facts["members"]) == ("0.80", "4")
-    assert facts["rho-mcog"].startswith("1.00 (3 points of 3 tasks, 95 %")
+    # a draw of three tasks is one task three times in one of nine cases, which correlates with nothing
+    assert facts["rho-mcog"] == "1.00 (3 points of 3 tasks, p = 0.33)"
+
+
+def test_a_score_stands_beside_that_of_guessing_by_frequency(mapped: Mapped) -> None:
+    table = tabulate_maps.map_table(mapped).set_index("task")["score by frequency"]
+    assert table.to_dict() == {"gen-cue-2a": "0.50", "gen-comp-2a": "0.62", "gen-cue-6a": "–"}
+    assert tabulate_maps.map_facts(mapped)["rho-majority"] == "0.00 (3 points)"
+
+
+def test_lines_of_one_counterfactual_memorisation_are_drawn(mapped: Mapped) -> None:
+    dotted = [
+        line for line in figures_maps.memorisation_maps(mapped).figure.axes[0].lines if line.get_linestyle() == ":"
+    ]
+    assert [float((line.get_ydata() - line.get_xdata())[0]) for line in dotted] == [0.25, 0.5, 0.75]
 
 
 def test_with_two_tasks_there_is_no_interval_and_no_test(mapped: Mapped) -> None:

@@ -5,7 +5,6 @@ A resample is told by how often each point occurs in it, so that thousands of th
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ from memloc.errors import MemlocError
 METHODS = ("pearson", "spearman")
 LEAST = 3  # points a correlation needs
 TASKS_FOR_INTERVAL = 3
+UNDEFINED = 0.05  # share of draws without a value from which on there is no interval
 
 
 def task_draws(tasks: Sequence[str] | np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
@@ -97,8 +97,13 @@ def _spread(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def percentiles(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """The middle ``level`` of the draws that have a value; NaN where none has."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # numpy warns where no draw has one
-        low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    """The middle ``level`` of the draws that have a value; NaN where more than ``UNDEFINED`` of them have none.
+
+    Draws without a value are not without it by chance: a correlation has none where the few tasks that differ were not
+    drawn. What is left then lies to one side, and its middle need not even hold the number itself.
+    """
+    known = draws[np.isfinite(draws)]
+    if len(known) < (1 - UNDEFINED) * len(draws) or not len(known):
+        return np.nan, np.nan
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

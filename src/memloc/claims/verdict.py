@@ -14,6 +14,7 @@ from memloc.claims.values import Sample, check_summary, eligible, extract
 
 HOLDS, REFUTED, OPEN = "holds", "does not hold", "cannot tell"
 EPSILON = 1e-9
+DIGITS = 9  # that are told: sums of exact halves leave less than this behind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +134,9 @@ def _decide(part: Part, estimate: Estimate, alpha: float) -> tuple[str, str]:
     passes = sign * (estimate.value - part.threshold) >= -EPSILON
     rejects = part.test == "none" or estimate.p <= alpha + EPSILON
     known = math.isfinite(low) and math.isfinite(high)
-    told = f"{estimate.value:.3g} " + (
-        f"[{low:.3g}, {high:.3g}]" if known else "(too few units, all alike, for an interval)"
+    value, *ends = (round(number, DIGITS) + 0.0 for number in (estimate.value, low, high))  # 0, not -0 or 1e-18
+    told = f"{value:.3g} " + (
+        f"[{ends[0]:.3g}, {ends[1]:.3g}]" if known else "(too few units, all alike, for an interval)"
     )
     side = "at least" if sign > 0 else "at most"
     tested = "" if part.test == "none" else f", p = {estimate.p:.2g}"

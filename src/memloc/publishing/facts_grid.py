@@ -6,17 +6,24 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 
+from memloc.analysis.curves import FROZEN
 from memloc.publishing.facts import NONE, where
 from memloc.publishing.facts_techniques import count_facts, event_facts
 from memloc.publishing.figures import listed, span
 from memloc.publishing.figures_beside import agreements
 from memloc.publishing.figures_grid import HALF, depths_of, largest_of_one
+from memloc.publishing.reading import ByPlace
 from memloc.publishing.reading_grid import Whole
+from memloc.publishing.reading_sensitivity import Sensitivity
 from memloc.publishing.reading_techniques import Beside, Told
 from memloc.publishing.style import sort_models, sort_tasks
 
 ORIGINAL = 0.5  # a position above it is nearer to the original class
+SLIGHT = (
+    0.1  # F1 by which probes of the perturbed model should tell noisy from clean better than those of the frozen one
+)
 
 
 def grid_facts(grid: Whole) -> dict[str, str]:
@@ -30,8 +37,15 @@ def grid_facts(grid: Whole) -> dict[str, str]:
         **_depths(grid.beside),
         **{f"events-{name}": value for name, value in (_events(grid.centroids)).items()},
         **{f"probes-{name}": value for name, value in (_events(grid.probing)).items()},
+        **_slight(grid.probing),
         **_halves(grid.centroids),
+        "seeds": _seeds(first),
     }
+
+
+def draw_facts(varied: Sensitivity | None) -> dict[str, str]:
+    """How far two draws of the wrong labels lie apart in depth at most, 19 times of 20, where it was tried."""
+    return {"limit": f"{varied.spread.limit:.2f}" if varied and varied.spread else "an unknown distance"}
 
 
 def _depths(beside: Beside | None) -> dict[str, str]:
@@ -43,19 +57,47 @@ def _depths(beside: Beside | None) -> dict[str, str]:
         name: [float(np.mean(of)) for task in tasks if (of := depths_of(beside, task, name))] for name in beside.told
     }
     depth = {place: of["swapping"].relative for place, of in beside.places.items() if "swapping" in of}
-    between = {name: agreements(beside, name) for name in ("techniques", "models")}
-    weights = [part for title, part in between["models"].items() if title.startswith("layer weights")]
-    centres = {
-        name: [part for title, part in of.items() if not title.startswith("layer weights")]
-        for name, of in between.items()
-    }
+    by_one = {name: agreements(beside, "models", name) for name in beside.told}
     return {
         "depths": "; ".join(f"{name} {span(of)}" for name, of in means.items() if of) or NONE,
         "tasks-apart": _apart([[depth.get((task, model)) for task in tasks] for model in models]),
         "models-apart": _apart([[depth.get((task, model)) for model in models] for task in tasks]),
-        **{name: span([value for part in found for value in part["value"]]) for name, found in centres.items()},
-        "models-weights": span([value for part in weights for value in part["value"]]),
+        "techniques": span(_values(agreements(beside, "techniques"))),
+        "models": _told(by_one),
+        "models-weights": _told(by_one, layerwise=True),
     }
+
+
+def _values(agreement: dict[str, pd.DataFrame], layerwise: bool = False) -> list[float]:
+    """Correlations of all pairs: of M-CoG, or layer by layer."""
+    parts = [part for title, part in agreement.items() if title.startswith("layer weights") == layerwise]
+    return [value for part in parts for value in part["value"]]
+
+
+def _told(by_technique: dict[str, dict[str, pd.DataFrame]], layerwise: bool = False) -> str:
+    """Correlations of models within each technique: over several, their different scales alone would correlate."""
+    found = {name: _values(agreement, layerwise) for name, agreement in by_technique.items()}
+    return "; ".join(f"{name} {span(of)}" for name, of in found.items() if np.isfinite(of).any()) or NONE
+
+
+def _seeds(first: ByPlace | None) -> str:
+    """How many seeds combinations of task and model have, in words."""
+    if first is None:
+        return NONE
+    seeds = first.status.groupby(["task", "model"])["seed"].nunique()
+    return listed([f"{count} in {places} combinations" for count, places in sorted(seeds.value_counts().items())])
+
+
+def _slight(probing: Told | None) -> dict[str, str]:
+    """Of the places that count, where probes hardly see noise that was not there before fine-tuning."""
+    if probing is None:
+        return {"probes-slight": NONE, "probes-margin": f"{SLIGHT:g}"}
+    known = [place for place in probing.counted if probing.has_arm(place, FROZEN)]
+    peaks = {
+        place: [float(np.nanmax(probing.mean(place, "f1_noise", arm=arm))) for arm in ("", FROZEN)] for place in known
+    }
+    few = [place for place, (trained, frozen) in peaks.items() if trained - frozen < SLIGHT]
+    return {"probes-slight": f"{len(few)} of {len(known)}" if known else NONE, "probes-margin": f"{SLIGHT:g}"}
 
 
 def _apart(groups: Sequence[Sequence[float | None]]) -> str:

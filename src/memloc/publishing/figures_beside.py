@@ -56,13 +56,15 @@ def scaled_weights(beside: Beside) -> Drawn:
     return Drawn(figure, words + (f"technique. Layers of the peaks: {told}." if told else "technique. All are empty."))
 
 
-def agreements(beside: Beside, between: str) -> dict[str, pd.DataFrame]:
+def agreements(beside: Beside, between: str, only: str | None = None) -> dict[str, pd.DataFrame]:
     """Agreement of techniques or of models by what is compared, in words; empty frames where nothing can be.
 
     Args:
         between: ``techniques`` or ``models``.
+        only: a technique to compare over; by default all.
     """
     table, found = beside.table(), {}
+    table = table if only is None else table[table["technique"] == only]
     if table.empty:
         return {}
     compare = between_techniques if between == "techniques" else between_models

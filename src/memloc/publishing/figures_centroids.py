@@ -150,7 +150,7 @@ def event_scatter(*tolds: Told) -> Drawn:
     tasks = sort_tasks({task for told in tolds for task, _ in told.places})
     names = EVENTS[tolds[0].technique]
     tables = {id(told): events_of(told) for told in tolds}
-    earlier = later = nowhere = 0
+    earlier = later = nowhere = 0  # of the points that count, as in the prose
     for panel, (model, told) in zip(panels, drawn, strict=True):
         table = tables[id(told)]
         here = table[table["model"] == model].dropna(subset=list(names))
@@ -158,9 +158,10 @@ def event_scatter(*tolds: Told) -> Drawn:
             _marks(panel, here, names, told, model, tasks)
         else:
             _scatter(panel, here, *names, told, model)
-        both = here[happened(here, tolds[0].technique)]
+        kept = here[np.array([(task, model) in told.counted for task in here["task"]], dtype=bool)]
+        both = kept[happened(kept, tolds[0].technique)]
         gap = both[names[0]] - both[names[1]]
-        nowhere += int((here[names[0]] < 1).sum())
+        nowhere += int((kept[names[0]] < 1).sum())
         earlier, later = earlier + int((gap < 0).sum()), later + int((gap > 0).sum())
     if len(tasks) > NAMED:
         for task in tasks:
@@ -170,7 +171,8 @@ def event_scatter(*tolds: Told) -> Drawn:
     words = (
         "Scatter plots, a panel a model, a point a task: layer of memorisation across, layer where classes begin up. "
     )
-    words += f"Of points with both events memorisation comes first in {earlier} and last in {later}. "
+    words += f"Of points with both events, tasks that were learnt, memorisation comes first in {earlier} and last in "
+    words += f"{later}. "
     return Drawn(figure, words + f"On the wrong side from layer 1 on, without an event: {nowhere}.")
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import Any
+
 import numpy as np
 
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, listed, model_title, span, task_look
+from memloc.data.catalogue import get_task
+from memloc.data.specs import GROUPS
+from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, listed, model_title, name_axes, span, task_look
 from memloc.publishing.figures_beside import LOOKS
 from memloc.publishing.reading import Place, Swapping
 from memloc.publishing.reading_techniques import Beside
-from memloc.publishing.style import FAINT, INK, sort_models, sort_tasks
+from memloc.publishing.style import FAINT, INK, MARKERS, PALETTE, sort_models, sort_tasks
 
+LINES = ("-", "--", "-.", ":")
+GROUP_NAMES = {"nlu": "NLU"}
 HALF = 0.5  # of the noisy examples: what claim C04 says that no single layer forgets
 
 
@@ -53,6 +60,61 @@ def _single_words(found: dict[Place, float]) -> str:
     over = [f"{task} ({model_title(model)})" for (task, model), error in found.items() if error >= HALF]
     words += f"They lie at {span(list(found.values()))}. "
     return words + (f"At one half or more: {listed(over)}." if over else "None reaches one half.")
+
+
+def weights_by_group(beside: Beside) -> Drawn:
+    """Layer weights divided by their sum, the mean over the tasks of a group: techniques down, groups across, a line a
+    model; thin where no task of the group was learnt by it."""
+    import matplotlib.pyplot as plt
+
+    names, models = list(beside.told), sort_models({model for _, model in beside.places})
+    groups = [group for group in GROUPS if any(get_task(task).group == group for task, _ in beside.places)]
+    size = (WIDTH, 1.3 * max(len(names), 1) + 1.1)
+    figure, axes = plt.subplots(
+        max(len(names), 1), max(len(groups), 1), figsize=size, squeeze=False, sharex=True, sharey=True
+    )
+    peaks: dict[str, list[float]] = {name: [] for name in names}
+    for (row, name), (column, group) in product(enumerate(names), enumerate(groups)):
+        panel = axes[row, column]
+        for number, model in enumerate(models):
+            shares = {
+                task: share for task, share in _shares(beside, model, name).items() if get_task(task).group == group
+            }
+            if shares:
+                mean = np.mean(list(shares.values()), axis=0)
+                learnt = any((task, model) in beside.counted for task in shares)
+                panel.plot(np.arange(1, len(mean) + 1), mean, LINES[number % len(LINES)], **_line_look(number, learnt))
+                peaks[name].append(1.0 + int(np.argmax(mean)))
+        panel.tick_params(labelsize=SMALL, length=2)
+    for row, name in enumerate(names):
+        axes[row, 0].set_ylabel(name, fontsize=SMALL)
+    for column, group in enumerate(groups):
+        axes[0, column].set_title(GROUP_NAMES.get(group, group), fontsize=SMALL + 0.5)
+    for number, model in enumerate(models):
+        axes[0, 0].plot([], [], LINES[number % len(LINES)], label=model_title(model), **_line_look(number, True))
+    if models:
+        axes[0, 0].set_ylim(bottom=0)
+        legend_above(figure, axes[0, 0], 4)
+    name_axes(figure, "layer", "layer weight (sum 1)")
+    told = "; ".join(f"{name}: {span(of, 0)}" for name, of in peaks.items() if of)
+    words = "Lines over layers, a row a technique, a column a group of tasks, a line a model: mean layer weight. "
+    return Drawn(figure, words + (f"Layers of the peaks: {told}." if told else "There are none."))
+
+
+def _shares(beside: Beside, model: str, technique: str) -> dict[str, np.ndarray]:
+    """Layer weights of a model divided by their sum, by task, of those that have any."""
+    found = {task: places[technique].weight for (task, of), places in beside.places.items() if of == model}
+    return {task: weight / weight.sum() for task, weight in found.items() if weight.sum() > 0}  # not of NaN either
+
+
+def _line_look(number: int, learnt: bool) -> dict[str, Any]:
+    width, size = (1.3, 3) if learnt else (0.6, 1.5)
+    return {
+        "color": PALETTE[number % len(PALETTE)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linewidth": width,
+        "markersize": size,
+    }
 
 
 def depths_by_technique(beside: Beside) -> Drawn:

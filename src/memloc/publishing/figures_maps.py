@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BINS = 10  # a side of the map: a mark stands for all examples of its square
 SMALLEST, LARGEST = 4.0, 110.0  # points^2 of a mark that holds next to none, and all, of its group
 LOOKS = {"clean": "o", "noisy": "s"}
+DISTANCES = (0.25, 0.5, 0.75)  # above the diagonal
 
 
 def memorisation_maps(mapped: Mapped) -> Drawn:
@@ -34,6 +35,8 @@ def memorisation_maps(mapped: Mapped) -> Drawn:
         panel.set_xticks([0, 0.5, 1])
         panel.set_yticks([0, 0.5, 1])
         panel.plot([0, 1], [0, 1], color=FAINT, linewidth=0.9)
+        for distance in DISTANCES:  # lines of one counterfactual memorisation
+            panel.plot([0, 1 - distance], [distance, 1], color=FAINT, linewidth=0.6, linestyle=":")
         if place not in mapped.maps:
             note(panel, NOT_RUN)
             continue

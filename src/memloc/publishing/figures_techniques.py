@@ -152,7 +152,9 @@ def f1_curves(told: Told) -> Drawn:
     _legend(figure, panels, told, 2)
     name_axes(figure, "layer (0: embeddings)", "macro F1")
     words = f"{LINES}F1 of probes up. On noisy examples the given "
-    return Drawn(figure, words + f"label is first told better than the original one at layers: {span(turns, 0)}.")
+    return Drawn(
+        figure, words + f"label first lies above the original one, by however little, at layers: {span(turns, 0)}."
+    )
 
 
 def chance(told: Told, place: Place) -> float:

@@ -61,7 +61,7 @@ def check_facts(ledger: Ledger) -> dict[str, str]:
         f"{run} in {listed(list(dict.fromkeys(claim.id for of, claim, *_ in found if of == run)))}"
         for run in dict.fromkeys(run for run, *_ in found)
     ]
-    return {"checked": f"Parts that miss what their rule asks, with data enough: {'; '.join(told)}."}
+    return {"checked": f"Parts that miss what their rule asks, of tasks enough for the part: {'; '.join(told)}."}
 
 
 def _learnt(run: str) -> dict[str, set[str]]:

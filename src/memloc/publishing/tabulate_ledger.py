@@ -207,17 +207,18 @@ def reason_table(ledger: Ledger) -> pd.DataFrame:
         for source, verdicts in ledger.verdicts.items():
             if source != STUDY and ledger.repeats(source, claim):
                 continue
-            found, adjusted = verdicts[position], _p(ledger.adjusted(source)[position])
+            found, adjusted = verdicts[position], told_p(ledger.adjusted(source)[position])
             lacking = source == STUDY and np.isnan(found.statistic)
             reason = NOT_PUBLISHED if lacking else found.reason
-            told.setdefault((found.verdict, _p(found.p_value), adjusted, reason), []).append(source)
+            told.setdefault((found.verdict, told_p(found.p_value), adjusted, reason), []).append(source)
         for (verdict, p_value, p_holm, reason), sources in told.items():
             row = {"claim": name_of(claim), "of": listed(sources), "verdict": verdict, "reason": reason}
             rows.append(row | {"p": p_value, "p, Holm": p_holm})
     return pd.DataFrame(rows)
 
 
-def _p(value: float) -> str:
+def told_p(value: float) -> str:
+    """A p value in words; a dash where nothing was tested."""
     if np.isnan(value):
         return DASH
     return f"< {P_LEAST:g}" if value < P_LEAST else f"{value:.3f}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from memloc.analysis.correlation import LEAST
+from memloc.analysis.correlation import LEAST, correlation
 from memloc.analysis.relation import ALL, RELATIVE
 from memloc.analysis.study import told, told_names
+from memloc.data.catalogue import get_task
 from memloc.publishing.facts import NONE
 from memloc.publishing.facts_techniques import count_facts, extreme
 from memloc.publishing.figures import model_title, span
 from memloc.publishing.figures_maps import depth_name
+from memloc.publishing.reading import Place
 from memloc.publishing.reading_maps import Mapped
 from memloc.publishing.tabulate_techniques import DASH, number, start
 
@@ -34,10 +36,25 @@ def map_table(mapped: Mapped) -> pd.DataFrame:
             row |= {
                 "score as a median": number(float(frame.loc[frame["group"] == "clean", "generalisation"].median())),
                 "score of all examples": number(float(frame["generalisation"].mean())),
+                "score by frequency": number(by_frequency(mapped, place)),
                 "models in, out": f"{frame['models_in'].mean():.1f}, {frame['models_out'].mean():.1f}",
             }
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
+
+
+def by_frequency(mapped: Mapped, place: Place) -> float:
+    """The generalisation score of a model that knows how frequent labels are and nothing else: the sum of their squared
+    shares, from the validation examples. Of tasks with two classes; NaN of others, whose shares are not kept."""
+    if len(get_task(place[0]).labels) != 2:
+        return np.nan
+    most = _majority(mapped)[place]
+    return most**2 + (1 - most) ** 2
+
+
+def _majority(mapped: Mapped) -> pd.Series:
+    """Share of the most frequent label among validation examples, by (task, model)."""
+    return mapped.status.groupby(["task", "model"])["majority"].mean()
 
 
 def relation_table(mapped: Mapped) -> pd.DataFrame:
@@ -95,6 +112,11 @@ def map_facts(mapped: Mapped) -> dict[str, str]:
         for group in ("clean", "noisy"):
             values = [float(mapped.mean(place, column, group).value) for place in mapped.maps]
             facts[f"{group}-{column}"] = span(values)
+    shares = _majority(mapped)
+    both = [place for place in scores if place in shares.index]
+    share, score = (np.array([float(of[place]) for place in both]) for of in (shares, scores))
+    (rho,) = correlation(share, score, "spearman")
+    facts["rho-majority"] = f"{rho:.2f} ({len(both)} points)" if np.isfinite(rho) else NONE
     return facts | relation_facts(mapped)
 
 
@@ -109,7 +131,9 @@ def relation_facts(mapped: Mapped) -> dict[str, str]:
         if len(rows) and np.isfinite(rows["value"].iloc[0]):
             row = rows.iloc[0]
             words = f"{row['value']:.2f} ({row['n']} points of {row['tasks']} tasks"
-            words += f", 95 % over tasks [{row['low']:.2f}, {row['high']:.2f}], p = {row['p_value']:.2f})"
+            known = np.isfinite([row["low"], row["high"]]).all()
+            words += f", 95 % over tasks [{row['low']:.2f}, {row['high']:.2f}]" if known else ""
+            words += f", p = {row['p_value']:.2f})"
             words = (
                 words if row["tasks"] >= LEAST else f"{row['value']:.2f} ({row['n']} points of {row['tasks']} tasks)"
             )

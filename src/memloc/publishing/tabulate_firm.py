@@ -1,0 +1,136 @@
+"""How firm the verdicts on released runs are: over learnt tasks alone, corrected for their number, and in other runs.
+
+Like every look that was chosen with the results known, these can weaken a verdict and not make one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from memloc.claims import Claim, Verdict, judge
+from memloc.claims.verdict import HOLDS, OPEN, holm
+from memloc.publishing.figures import listed
+from memloc.publishing.reading import open_release, read_training
+from memloc.publishing.tabulate_claims import DASH
+from memloc.publishing.tabulate_ledger import Ledger, told_p
+
+CELL = ["task", "model", "seed"]
+NONE_HOLDS = "No finding holds on a released run"
+COLUMNS = ["finding", "run", "verdict", "over learnt cells", "p", "p, Holm, run", "p, Holm, all runs", "elsewhere"]
+
+
+@dataclass(frozen=True)
+class Firm:
+    """A verdict on a run, and what becomes of it.
+
+    Attributes:
+        learnt: the verdict over the cells that learnt their task.
+        within, over_all: its p value by Holm's method, among the findings of its run, and among those of all runs.
+        elsewhere: a run that says the opposite, to what it says over the tasks and models of this one.
+    """
+
+    claim: Claim
+    run: str
+    verdict: Verdict
+    learnt: Verdict
+    within: float
+    over_all: float
+    elsewhere: dict[str, str]
+
+
+def firmness(ledger: Ledger) -> list[Firm]:
+    """Of every finding that holds on a released run, or does not; what is open has nothing to lose."""
+    told = list(_told(ledger))
+    over_all = holm(pd.Series([found.p_value for _, _, found in told]))
+    learnt = {run: _learnt(ledger.rows[run], run) for run in {run for _, run, _ in told}}
+    return [
+        Firm(
+            claim,
+            run,
+            found,
+            judge(claim, learnt[run]),
+            ledger.adjusted(run)[ledger.claims.index(claim)],
+            float(over_all[at]),
+            {
+                other: judge(claim, _alike(ledger.rows[other], ledger.rows[run])).verdict
+                for of, other, verdict in told
+                if of is claim and verdict.verdict not in (OPEN, found.verdict)
+            },
+        )
+        for at, (claim, run, found) in enumerate(told)
+        if found.verdict != OPEN
+    ]
+
+
+def firm_table(ledger: Ledger) -> pd.DataFrame:
+    """One row for each of them."""
+    rows = [
+        (
+            firm.claim.id,
+            firm.run,
+            firm.verdict.verdict,
+            _over_learnt(firm.learnt),
+            told_p(firm.verdict.p_value),
+            told_p(firm.within),
+            told_p(firm.over_all),
+            "; ".join(f"over these tasks and models {run} says: {word}" for run, word in firm.elsewhere.items())
+            or DASH,
+        )
+        for firm in firmness(ledger)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def firm_facts(ledger: Ledger) -> dict[str, str]:
+    """How many of the findings that hold would still do so, in words."""
+    holds = [firm for firm in firmness(ledger) if firm.verdict.verdict == HOLDS]
+    if not holds:
+        return {"firm": f"{NONE_HOLDS}."}
+    alpha = holds[0].claim.settings.alpha
+    left = {
+        "over learnt cells alone": [firm for firm in holds if firm.learnt.verdict == HOLDS],
+        "by Holm's method within its run": [firm for firm in holds if firm.within <= alpha],
+        "by Holm's method over all runs": [firm for firm in holds if firm.over_all <= alpha],
+    }
+    told = [f"{_named(of)} {where}" for where, of in left.items()]
+    return {"firm": f"Findings that hold on a run: {len(holds)}. Of these would be left: {'; '.join(told)}."}
+
+
+def _named(found: list[Firm]) -> str:
+    return listed([f"{firm.claim.id} ({firm.run})" for firm in found]) or "none"
+
+
+def _told(ledger: Ledger) -> Iterator[tuple[Claim, str, Verdict]]:
+    """The verdicts by rules in force of runs that have data enough, each piece of evidence once."""
+    for position, claim in enumerate(ledger.claims):
+        for run in ledger.runs:
+            found = ledger.verdicts[run][position]
+            if not (claim.superseded or math.isnan(found.statistic) or ledger.repeats(run, claim)):
+                yield claim, run, found
+
+
+def _learnt(rows: pd.DataFrame, run: str) -> pd.DataFrame:
+    """The rows of cells that learnt their task, by the rule of ``analysis.status``."""
+    study = open_release(run)
+    assert study is not None  # the ledger has read it
+    status = read_training(study, arms=()).status
+    return _in(rows, status.loc[status["learnt"], CELL])
+
+
+def _alike(rows: pd.DataFrame, as_in: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the tasks and models that another run has too."""
+    return _in(rows, as_in[["task", "model"]].drop_duplicates())
+
+
+def _in(rows: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+    keys = list(chosen.columns)
+    return rows[pd.MultiIndex.from_frame(rows[keys]).isin(pd.MultiIndex.from_frame(chosen))]
+
+
+def _over_learnt(found: Verdict) -> str:
+    """The verdict, and where data lack what lacks."""
+    return f"{found.verdict}: {found.reason}" if math.isnan(found.statistic) else found.verdict
