@@ -81,7 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
     told = "write the numbers of all finished cells there; of PROFILE@*, each in a folder below it"
     results.add_argument("--release", type=Path, metavar="FOLDER", help=told)
     results.add_argument("--keep", action="store_true", help="with --release: keep its cells that the store lacks")
-    results.add_argument("--verify", type=Path, metavar="FOLDER", help="check a released run instead; needs no store")
+    told = "check a released run instead, a name in results/ or a folder; needs no store"
+    results.add_argument("--verify", metavar="RUN", help=told)
     results.add_argument("--migrate", type=Path, metavar="FOLDER", help="write an older release anew in this format")
     results.set_defaults(run=_results)
 
@@ -209,7 +210,9 @@ def _estimate(arguments: argparse.Namespace) -> None:
 
 def _results(arguments: argparse.Namespace) -> None:
     if arguments.verify:
-        return _verify(arguments.verify)
+        from memloc.released import find_release
+
+        return _verify(find_release(arguments.verify))
     if arguments.migrate:
         return _migrate(arguments.migrate)
     from memloc.analysis.overview import outside, overview
@@ -231,13 +234,14 @@ def _results(arguments: argparse.Namespace) -> None:
 
 
 def _verify(folder: Path) -> None:
+    from memloc.publishing.real import by_place
     from memloc.released import read_release
 
     found = read_release(folder)
     print(f"{folder}: profile {found.profile.name}, {len(found.cells())} cells, whole and unaltered")
     print(f"  {found.version}")
-    for cell in found.missing:
-        print(f"  not finished: {cell}")
+    if found.missing:
+        print(f"  not finished: {by_place(found.missing)}")
 
 
 def _migrate(folder: Path) -> None:

@@ -30,7 +30,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], else_from: str = ""
     """The error for a name that is not in a catalogue, naming the nearest ones that are, and where others come from."""
     names = sorted(known)
     more = f"; {else_from}" if else_from else ""
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    lowered = {known.lower(): known for known in reversed(names)}
+    near = [lowered[close] for close in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
     if near:
         asked = f"did you mean {' or '.join(near)}? ({len(names)} are known)"
         return MemlocError(f"unknown {kind}", name, asked + more)

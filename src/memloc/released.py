@@ -7,7 +7,7 @@ names, nothing of the machine but the device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +19,12 @@ import pyarrow as pa
 from memloc import tables
 from memloc.analysis.numbers import HeldOut
 from memloc.arms import SETTINGS
-from memloc.errors import MemlocError
+from memloc.config import book_above
+from memloc.errors import MemlocError, unknown_name
 from memloc.pipeline import CellId
 from memloc.profiles import Profile
 from memloc.profiles.loading import parse_profile
-from memloc.sealed import read_sealed
+from memloc.sealed import MANIFEST, kind_of, read_sealed
 
 FILES: dict[str, pa.Schema] = {
     "rows.parquet": tables.ROWS,
@@ -143,6 +144,29 @@ class Release:
         if found is None:
             raise MemlocError(f"{name} of the released run", f"{cell}, {more}", "what the profile asked for")
         return found.reset_index(drop=True)
+
+
+def find_release(asked: Path | str, others: Sequence[str] = ()) -> Path:
+    """The folder of a released run of cells.
+
+    Args:
+        asked: the folder, or a name in ``results/`` of the book in or above the current folder.
+        others: further names that the caller takes, for the error.
+
+    Raises:
+        MemlocError: if there is none, with the nearest names.
+    """
+    folder = Path(asked)
+    if (folder / MANIFEST).is_file():
+        return folder
+    book = book_above(Path.cwd())
+    paths = (book / "results").glob(f"*/{MANIFEST}") if book else []
+    known = {path.parent.name: path.parent for path in paths if not kind_of(path)}
+    if str(asked) not in known:
+        raise unknown_name(
+            "run", folder.name or str(asked), [*others, *known], else_from="or the folder of a released run"
+        )
+    return known[str(asked)]
 
 
 def read_release(folder: Path | str) -> Release:

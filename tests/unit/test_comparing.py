@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from memloc.cli import main
 from memloc.comparing.page import told
-from memloc.comparing.sides import Side, partners, read_side
+from memloc.comparing.sides import Side, partners, read_side, read_sides
 from memloc.comparing.tables import Comparison, centre_table, event_table, order_table, verdict_table
 from memloc.errors import MemlocError
 
@@ -41,7 +42,7 @@ def test_a_run_beside_itself_differs_in_nothing(monkeypatch: pytest.MonkeyPatch)
     assert set(centres["depth, second less first"]) <= {"+0.00", "-"}
     assert set(centres["curves, rank correlation"]) == {"1.00"}
     assert set(order_table(of)["rank correlation"]) <= {"1.00", "-"}
-    assert set(event_table(of)["second less first"]) == {"+0.00"}
+    assert set(event_table(of)["second less first"]) <= {"+0.00", "-"}
     assert set(verdict_table(of)["changed"]) == {""}
 
 
@@ -97,9 +98,47 @@ def test_cells_that_did_not_memorise_are_left_out(monkeypatch: pytest.MonkeyPatc
     assert len(read_side("small").left_out) == len(training) + len(found.left_out)
 
 
-def test_names_that_are_no_runs() -> None:
+def test_names_that_are_no_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     with pytest.raises(MemlocError, match="unknown run: 'nothing'"):
         read_side("nothing")
+    for typo in ("NANO", "results/nanoo"):
+        with pytest.raises(MemlocError, match="did you mean nano"):
+            read_side(typo)
+    with pytest.raises(MemlocError) as refused:
+        read_side("xyz")
+    assert "planted-smoke" not in str(refused.value), "no run of cells"
+    assert read_side("paper").name == read_side("study").name
+
+
+def test_runs_of_one_name_stay_two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(ROOT)
+    shutil.copytree(ROOT / "results" / "techniques", tmp_path / "techniques")
+    sides = read_sides("techniques", str(tmp_path / "techniques"))
+    assert [side.name for side in sides] == ["techniques", str(tmp_path / "techniques")]
+    assert {side.name for side in sides} < set(event_table(Comparison(*sides)))
+    assert read_sides("techniques", "techniques")[1].name == "techniques again"
+
+
+def test_what_does_not_happen_has_no_difference() -> None:
+    def crossing(value: float) -> Side:
+        row = ("a", "trec", "bert-base-cased", 1, "centroids", "crossing", None, value, 9)
+        columns = ["run", "task", "model", "seed", "technique", "metric", "layer", "value", "n"]
+        return Side(f"at {value}", pd.DataFrame([row], columns=columns).astype({"layer": "Float64"}), [])
+
+    table = event_table(Comparison(crossing(0.0), crossing(4.0)))
+    assert table[["at 0.0", "at 4.0", "second less first"]].iloc[0].tolist() == [
+        *("before layer 1, or not at all", "4.00", "-"),
+    ]
+    assert event_table(Comparison(crossing(3.0), crossing(4.0)))["second less first"].tolist() == ["+1.00"]
+
+
+def test_verdicts_are_also_of_what_both_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    binarised, nano = read_sides("binarised", "nano")
+    table = verdict_table(Comparison(binarised, nano)).set_index("claim")
+    assert (table["over what both have"].str.count(";") == 1).all()
+    assert "over what both have" not in verdict_table(Comparison(nano, nano))
 
 
 def test_the_command_prints_and_writes(
@@ -109,7 +148,7 @@ def test_the_command_prints_and_writes(
     assert main(["compare", "techniques", "study", "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr().out
     assert "Models: e5-small-enpt with bert-base-cased." in told
-    assert re.search(r"^C05 .*holds +one decides$", told, re.MULTILINE)
+    assert re.search(r"^C05 .*holds +one decides +too little data; ", told, re.MULTILINE)
     page = (tmp_path / "out" / "compare.html").read_text()
     assert page.count("<figure>") == 1, "one technique has curves of both"
     assert 'alt="Line charts, two lines a panel. trec' in page

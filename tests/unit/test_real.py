@@ -57,8 +57,8 @@ def released() -> Swapping:
 
 def test_a_whole_grid_is_told_in_one_line() -> None:
     grid = [CellId(t, m, s) for t in ("trec", "rte") for m in ("nano-bert", "nano-opt") for s in (1, 2)]
-    assert real._by_place(grid) == "trec and rte with BERT (nano) and OPT (nano) (seeds 1 and 2)"
-    assert real._by_place(grid[:-1]) == (
+    assert real.by_place(grid) == "trec and rte with BERT (nano) and OPT (nano) (seeds 1 and 2)"
+    assert real.by_place(grid[:-1]) == (
         "trec with BERT (nano) and OPT (nano) (seeds 1 and 2); "
         "rte with BERT (nano) (seeds 1 and 2); rte with OPT (nano) (seed 1)"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the command line."""
     compare = commands.add_parser("compare", help="two released runs, or one and the study, side by side")
-    compare.add_argument("first", metavar="RUN", help="a name in results/, a folder, or study")
+    compare.add_argument("first", metavar="RUN", help="a name in results/, a folder, or study (the paper)")
     compare.add_argument("second", metavar="RUN")
     compare.add_argument("--out", type=Path, metavar="FOLDER", help="also as one page with figures, and as CSV")
     compare.set_defaults(run=_run)
@@ -17,11 +17,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     from memloc.comparing.page import tables_of, told, write
-    from memloc.comparing.sides import read_side
+    from memloc.comparing.sides import read_sides
     from memloc.comparing.tables import Comparison
     from memloc.terminal import print_table
 
-    of = Comparison(read_side(arguments.first), read_side(arguments.second))
+    of = Comparison(*read_sides(arguments.first, arguments.second))
     print(told(of))
     for heading, frame in tables_of(of).items():
         print(f"\n{heading}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import pandas as pd
 
@@ -13,16 +13,13 @@ from memloc.analysis.status import MEMORISED
 from memloc.analysis.study_claims import study_summary
 from memloc.analysis.summary import summary
 from memloc.claims import Verdict, judge
-from memloc.config import book_above
-from memloc.errors import unknown_name
 from memloc.models.catalogue import get_model
 from memloc.publishing.reading import rules
 from memloc.publishing.tabulate_claims import real_rows
 from memloc.publishing.tabulate_ledger import STUDY, of_source
-from memloc.released import read_release
-from memloc.sealed import MANIFEST
+from memloc.released import find_release, read_release
 
-PAPER = "study"  # how it is called for
+PAPER = ("study", "paper")  # how it is called for
 
 
 @dataclass(frozen=True)
@@ -61,9 +58,17 @@ class Side:
         """The models in it, in order of appearance."""
         return list(dict.fromkeys(self.rows["model"]))
 
-    def verdicts(self) -> dict[str, Verdict]:
-        """Every claim by its rule; generated tasks and random weights are evidence of none."""
+    def verdicts(
+        self, tasks: Collection[str] | None = None, models: Collection[str] | None = None
+    ) -> dict[str, Verdict]:
+        """Every claim by its rule; generated tasks and random weights are evidence of none.
+
+        Args:
+            tasks, models: the ones to judge by; all by default.
+        """
         rows = real_rows(self.rows)
+        rows = rows if tasks is None else rows[rows["task"].isin(tasks)]
+        rows = rows if models is None else rows[rows["model"].isin(models)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # one unit has no spread
             return {claim.id: judge(of_source(claim, self.name), rows) for claim in rules().claims}
@@ -73,21 +78,14 @@ def read_side(asked: str) -> Side:
     """A side by name.
 
     Args:
-        asked: ``study``, a name in ``results/`` of the book's folder, or the folder of a released run.
+        asked: ``study`` or ``paper``, a name in ``results/`` of the book's folder, or the folder of a released run.
 
     Raises:
         MemlocError: if there is none of that name, or its files were altered.
     """
-    if asked == PAPER:
+    if asked in PAPER:
         return Side(STUDY, study_summary(), [])
-    folder = Path(asked)
-    if not (folder / MANIFEST).is_file():
-        book = book_above(Path.cwd())
-        known = sorted(p.parent.name for p in (book / "results").glob(f"*/{MANIFEST}")) if book else []
-        if asked not in known:
-            raise unknown_name("run", asked, [PAPER, *known])
-        assert book is not None
-        folder = book / "results" / asked
+    folder = find_release(asked, PAPER)
     release = read_release(folder)
     rows = summary(release)
     noisy = rows[(rows["technique"] == "training") & (rows["metric"] == "accuracy_noisy")]
@@ -95,6 +93,19 @@ def read_side(asked: str) -> Side:
     left_out = [(str(t), str(m), int(s)) for t, m, s in bad.itertuples(index=False)]
     cells = pd.MultiIndex.from_frame(rows[["task", "model", "seed"]])
     return Side(folder.resolve().name, rows[~cells.isin(left_out)], left_out)
+
+
+def read_sides(first: str, second: str) -> tuple[Side, Side]:
+    """Both sides, under names that tell them apart: folders of one name are called by their paths.
+
+    Raises:
+        MemlocError: as `read_side`.
+    """
+    sides, asked = [read_side(first), read_side(second)], (first, second)
+    if sides[0].name == sides[1].name != STUDY:
+        names = asked if first != second else (first, f"{second} again")
+        sides = [replace(side, name=name) for side, name in zip(sides, names, strict=True)]
+    return sides[0], sides[1]
 
 
 def partners(first: Side, second: Side) -> list[tuple[str, str]]:

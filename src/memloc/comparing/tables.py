@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,13 @@ from memloc.analysis.correlation import correlation
 from memloc.claims import Verdict
 from memloc.claims.verdict import OPEN
 from memloc.comparing.sides import Side, partners
+from memloc.models.catalogue import get_model
 
 CURVE = "layer_weight"
 CENTRE, LOW, HIGH, DEPTH = "mcog", "mcog_attainable_low", "mcog_attainable_high", "mcog_relative"
 LACKING = "too little data"
-EVENTS = ("crossing", "initiation", "noisy_start_position", "noisy_end_position")
+LAYERED = ("crossing", "initiation")  # told in layers: below 1 and above L there is no event
+EVENTS = (*LAYERED, "noisy_start_position", "noisy_end_position")
 
 
 @dataclass(frozen=True)
@@ -114,40 +117,55 @@ def order_table(of: Comparison) -> pd.DataFrame:
 
 def event_table(of: Comparison) -> pd.DataFrame:
     """Layers of crossing and initiation, and positions of noisy examples at the ends."""
-    return pd.DataFrame(
-        [
-            {
-                "technique": name,
-                "event": metric.replace("_", " "),
-                "task": task,
-                "models": _pair(pair),
-                of.first.name: _number(first),
-                of.second.name: _number(second),
-                "second less first": _signed(second - first),
-            }
-            for name in of.techniques
-            for metric in EVENTS
-            for task, pair, first, second in of.both(name, metric)
-        ]
-    )
+    rows = []
+    for name, metric in product(of.techniques, EVENTS):
+        for task, pair, first, second in of.both(name, metric):
+            known = all(_happens(metric, *of_one) for of_one in zip(pair, (first, second), strict=True))
+            rows.append(
+                {
+                    "technique": name,
+                    "event": metric.replace("_", " "),
+                    "task": task,
+                    "models": _pair(pair),
+                    of.first.name: _event(metric, pair[0], first),
+                    of.second.name: _event(metric, pair[1], second),
+                    "second less first": _signed(second - first) if known else "-",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _happens(metric: str, model: str, value: float) -> bool:
+    """Whether a value tells where something happens: crossings and beginnings do so only within the layers."""
+    return metric not in LAYERED or 1 <= value <= get_model(model).layers
+
+
+def _event(metric: str, model: str, value: float) -> str:
+    if _happens(metric, model, value):
+        return _number(value)
+    return "before layer 1, or not at all" if value < 1 else "never"
 
 
 def verdict_table(of: Comparison) -> pd.DataFrame:
-    """What the rules of the claims say of both, and where they say the opposite or one of them says more."""
+    """What the rules of the claims say of both, and where they say the opposite or one of them says more: over all that
+    each has, and where that differs in tasks or models also over what both have."""
     from memloc.publishing.reading import rules
 
-    first, second = (side.verdicts() for side in of.sides)
-    return pd.DataFrame(
-        [
-            {
-                "claim": f"{claim.id} {claim.title}",
-                of.first.name: _said(first[claim.id]),
-                of.second.name: _said(second[claim.id]),
-                "changed": _changed(first[claim.id], second[claim.id]),
-            }
-            for claim in rules().claims
-        ]
+    whole = [side.verdicts() for side in of.sides]
+    alike = all(
+        set(side.tasks) == set(of.tasks) and set(side.models) == {pair[place] for pair in of.pairs}
+        for place, side in enumerate(of.sides)
     )
+    shared = [side.verdicts(of.tasks, [pair[place] for pair in of.pairs]) for place, side in enumerate(of.sides)]
+    rows = []
+    for claim in rules().claims:
+        first, second = (found[claim.id] for found in whole)
+        row = {"claim": f"{claim.id} {claim.title}", of.first.name: _said(first), of.second.name: _said(second)}
+        row["changed"] = _changed(first, second)
+        if not alike:
+            row["over what both have"] = "; ".join(_said(found[claim.id]) for found in shared)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _said(verdict: Verdict) -> str:

@@ -174,7 +174,7 @@ def about(data: Shown) -> pd.DataFrame:
     rows = {
         "profile": f"{profile.name}: {data.study.origin}",
         "training rows": profile.rows_told,
-        "cells": _by_place([CellId(*cell) for cell in status[CELL].itertuples(index=False)]),
+        "cells": by_place([CellId(*cell) for cell in status[CELL].itertuples(index=False)]),
         "not finished when it was released": _unfinished(data) or "none",
         "left out, labels not memorised": str(len(status) - len(kept)),
         "shown but not counted, task not learnt": str(int((~kept["learnt"]).sum())),
@@ -199,7 +199,7 @@ def _unfinished(data: Shown) -> str:
     entries = data.study.release.manifest["missing"] if isinstance(data.study, ReleasedStudy) else []
     for cell, entry in zip(_missing(data), entries, strict=True):
         lacking.setdefault(listed(entry.get("lacks", [])), []).append(cell)
-    return "; ".join(_by_place(cells) + (f", without {what}" if what else "") for what, cells in lacking.items())
+    return "; ".join(by_place(cells) + (f", without {what}" if what else "") for what, cells in lacking.items())
 
 
 def _settings(study: AnyStudy) -> str:
@@ -218,7 +218,7 @@ def _words(values: list[Any]) -> str:
     return listed([{True: "yes", False: "no"}[v] if isinstance(v, bool) else f"{v:g}" for v in values])
 
 
-def _by_place(cells: list[CellId]) -> str:
+def by_place(cells: list[CellId]) -> str:
     """Cells in words: tasks that have the same models with the same seeds stand together."""
     seeds: dict[tuple[str, str], tuple[int, ...]] = {}
     for cell in cells:
