@@ -12,18 +12,19 @@
 run = "nano"  # a released run of many tasks and models
 
 # %% tags=["hide-input", "remove-stderr"]
-from IPython.display import Markdown
-
-from memloc.publishing import facts, facts_grid, figures_beside, figures_centroids, figures_grid, real
+from memloc.publishing import facts, facts_grid, figures_beside, figures_centroids, figures_grid, real, tabulate_grid
 from memloc.publishing.reading_grid import open_grid
 from memloc.publishing.style import use_style
 
 use_style()
 grid = open_grid(run)
 facts.glue_all("grid", facts_grid.grid_facts(grid) | real.run_facts(grid.first), grid.first)
-Markdown(real.run_facts(grid.first)["real"])
+real.show_numbers(grid.centroids, tabulate_grid.rows_table)
 
 # %% [markdown]
+# {glue:text}`grid-real` The first table has what each task is here: rows, wrong labels, and how many of these there are
+# for a pair of classes. The second has what the run changed.
+#
 # ## Which figure is where
 #
 # | in the study | here |
@@ -50,15 +51,6 @@ Markdown(real.run_facts(grid.first)["real"])
 # learnt*: they show where labels are kept by a model that could do nothing but keep them. What is said of depth and of
 # half a model is over all that memorised; agreement and the order of events only over those that learnt their task.
 #
-# What each task is here: rows, wrong labels, and how many of these there are for a pair of classes. Below it, what the
-# run changed.
-
-# %% tags=["hide-input"]
-from memloc.publishing import tabulate_grid
-
-real.show_numbers(grid.centroids, tabulate_grid.rows_table)
-
-# %% [markdown]
 # (grid-heatmaps)=
 # ## Heatmaps
 #
@@ -130,6 +122,8 @@ real.show_figure(grid.beside, figures_grid.depths_by_technique, "fig-grid-depths
 caption = """Real tasks, pre-trained models: Pearson correlations between techniques. Below the diagonal: this run, n
 points. Above: the original study, as written in its figures."""
 real.show_figure(grid.beside, figures_beside.agreement_triangles, "fig-grid-techniques", caption)
+
+# %% tags=["hide-input"]
 caption = """Real tasks, pre-trained models: Spearman correlations between models over tasks and techniques. Below the
 diagonal: this run, n points. Above: the study's models of the same architectures, as written in its figures."""
 real.show_figure(grid.beside, figures_beside.agreement_of_models, "fig-grid-models", caption)

@@ -79,8 +79,8 @@ tabulate.show_table(tabulate_ledger.reason_table(ledger))
 #
 # {glue:text}`ledger-firm` A verdict that is lost so rested on tasks that nobody learnt, or was one chance among many.
 # The table has every verdict of a released run that is not open: over the cells alone that learnt their task, its $p$
-# by Holm's method among the findings of its run and among those of all runs, and where another run says the opposite,
-# what that run says of the same tasks and models.
+# by Holm's method among the findings of its run and among those of all runs, and, where another run says the opposite,
+# what that other run says of just the tasks and models of this one.
 
 # %% tags=["hide-input", "remove-stderr"]
 facts.glue_all("ledger", tabulate_firm.firm_facts(ledger), sources.CLAIMS, ledger)

@@ -71,7 +71,7 @@ def weights_by_group(beside: Beside) -> Drawn:
     groups = [group for group in GROUPS if any(get_task(task).group == group for task, _ in beside.places)]
     size = (WIDTH, 1.3 * max(len(names), 1) + 1.1)
     figure, axes = plt.subplots(
-        max(len(names), 1), max(len(groups), 1), figsize=size, squeeze=False, sharex=True, sharey=True
+        max(len(names), 1), max(len(groups), 1), figsize=size, squeeze=False, sharex=True, sharey="row"
     )
     peaks: dict[str, list[float]] = {name: [] for name in names}
     for (row, name), (column, group) in product(enumerate(names), enumerate(groups)):
@@ -93,8 +93,9 @@ def weights_by_group(beside: Beside) -> Drawn:
     for number, model in enumerate(models):
         axes[0, 0].plot([], [], LINES[number % len(LINES)], label=model_title(model), **_line_look(number, True))
     if models:
-        axes[0, 0].set_ylim(bottom=0)
-        legend_above(figure, axes[0, 0], 4)
+        legend_above(figure, axes[0, 0], 2)
+    for row in axes:
+        row[0].set_ylim(bottom=0)
     name_axes(figure, "layer", "layer weight (sum 1)")
     told = "; ".join(f"{name}: {span(of, 0)}" for name, of in peaks.items() if of)
     words = "Lines over layers, a row a technique, a column a group of tasks, a line a model: mean layer weight. "

@@ -19,8 +19,18 @@ from memloc.publishing.tabulate_claims import DASH
 from memloc.publishing.tabulate_ledger import Ledger, told_p
 
 CELL = ["task", "model", "seed"]
+TOO_FEW = "cannot tell: too few tasks"
 NONE_HOLDS = "No finding holds on a released run"
-COLUMNS = ["finding", "run", "verdict", "over learnt cells", "p", "p, Holm, run", "p, Holm, all runs", "elsewhere"]
+COLUMNS = [
+    "finding",
+    "run",
+    "verdict",
+    "over learnt cells",
+    "p",
+    "p, Holm, run",
+    "p, Holm, all runs",
+    "another run, there",
+]
 
 
 @dataclass(frozen=True)
@@ -77,8 +87,7 @@ def firm_table(ledger: Ledger) -> pd.DataFrame:
             told_p(firm.verdict.p_value),
             told_p(firm.within),
             told_p(firm.over_all),
-            "; ".join(f"over these tasks and models {run} says: {word}" for run, word in firm.elsewhere.items())
-            or DASH,
+            "; ".join(f"{run}: {word}" for run, word in firm.elsewhere.items()) or DASH,
         )
         for firm in firmness(ledger)
     ]
@@ -132,5 +141,5 @@ def _in(rows: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
 
 
 def _over_learnt(found: Verdict) -> str:
-    """The verdict, and where data lack what lacks."""
-    return f"{found.verdict}: {found.reason}" if math.isnan(found.statistic) else found.verdict
+    """The verdict, and whether there is one only for want of data."""
+    return TOO_FEW if math.isnan(found.statistic) else found.verdict
