@@ -19,7 +19,7 @@ from memloc.publishing.tabulate_claims import DASH
 from memloc.publishing.tabulate_ledger import Ledger, told_p
 
 CELL = ["task", "model", "seed"]
-TOO_FEW = "cannot tell: too few tasks"
+TOO_FEW = "too few tasks"
 NONE_HOLDS = "No finding holds on a released run"
 COLUMNS = [
     "finding",
