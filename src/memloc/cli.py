@@ -234,7 +234,7 @@ def _results(arguments: argparse.Namespace) -> None:
 
 
 def _verify(folder: Path) -> None:
-    from memloc.publishing.real import by_place
+    from memloc.publishing.facts import by_place
     from memloc.released import read_release
 
     found = read_release(folder)

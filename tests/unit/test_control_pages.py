@@ -109,7 +109,7 @@ def test_sentences_and_tables() -> None:
     assert facts["at1"] == "swapping 1.00; probing 0.33"
     assert facts["missed"] == "probing (2 of 2 first, 2 of 2 middle)"
     assert facts["windows"] == "1"
-    assert facts["tasks"] == "trec, MiniLM (6 layers)"
+    assert facts["tasks"] == "trec with MiniLM (6 layers) (seeds 1 and 2)"
     runs = tabulate_control.runs_table(known())
     assert runs["layers"].tolist() == ["1, 2", "3, 4", "5, 6"] * 2
     assert set(runs["counts"]) == {"yes"}

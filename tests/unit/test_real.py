@@ -17,7 +17,7 @@ from memloc.errors import MemlocError
 from memloc.models.catalogue import get_model
 from memloc.pipeline import CellId
 from memloc.profiles import load_profile
-from memloc.publishing import figures_swapping, real, tabulate_depth
+from memloc.publishing import facts, figures_swapping, real, tabulate_depth
 from memloc.publishing.chapters import package_digest
 from memloc.publishing.reading import ReleasedStudy, Swapping
 from memloc.released import Release
@@ -57,8 +57,8 @@ def released() -> Swapping:
 
 def test_a_whole_grid_is_told_in_one_line() -> None:
     grid = [CellId(t, m, s) for t in ("trec", "rte") for m in ("nano-bert", "nano-opt") for s in (1, 2)]
-    assert real.by_place(grid) == "trec and rte with BERT (nano) and OPT (nano) (seeds 1 and 2)"
-    assert real.by_place(grid[:-1]) == (
+    assert facts.by_place(grid) == "trec and rte with BERT (nano) and OPT (nano) (seeds 1 and 2)"
+    assert facts.by_place(grid[:-1]) == (
         "trec with BERT (nano) and OPT (nano) (seeds 1 and 2); "
         "rte with BERT (nano) (seeds 1 and 2); rte with OPT (nano) (seed 1)"
     )

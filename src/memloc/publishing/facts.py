@@ -12,6 +12,7 @@ import numpy as np
 
 from memloc.analysis.layers import relative_depth
 from memloc.analysis.status import ALPHA, MEMORISED
+from memloc.pipeline import CellId
 from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading import Place, Study, Swapping, Training
 
@@ -154,3 +155,22 @@ def spread_words(depth: np.ndarray) -> str:
     """
     tasks, models = np.ptp(depth.mean(axis=1)), np.ptp(depth.mean(axis=0))
     return f"tasks differ by {tasks:.2f} (models averaged) and models by {models:.2f} (tasks averaged)"
+
+
+def by_place(cells: list[CellId]) -> str:
+    """Cells in words: tasks that have the same models with the same seeds stand together."""
+    seeds: dict[tuple[str, str], tuple[int, ...]] = {}
+    for cell in cells:
+        place = cell.task, cell.model
+        seeds[place] = (*seeds.get(place, ()), cell.seed)
+    models: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for (task, model), own in seeds.items():
+        models.setdefault((task, own), []).append(model_title(model))
+    tasks: dict[tuple[tuple[str, ...], tuple[int, ...]], list[str]] = {}
+    for (task, own), names in models.items():
+        tasks.setdefault((tuple(names), own), []).append(task)
+    told = []
+    for (alike, own), together in tasks.items():
+        numbers = f"{'seed' if len(own) == 1 else 'seeds'} {listed([str(seed) for seed in own])}"
+        told.append(f"{listed(together)} with {listed(alike)} ({numbers})")
+    return "; ".join(told)

@@ -11,8 +11,8 @@ import pandas as pd
 from memloc.analysis.study import published
 from memloc.config import TrainConfig
 from memloc.pipeline import CellId
-from memloc.publishing.facts import glue_all
-from memloc.publishing.figures import Drawn, listed, model_title
+from memloc.publishing.facts import by_place, glue_all
+from memloc.publishing.figures import Drawn, listed
 from memloc.publishing.reading import (
     CELL,
     AnyStudy,
@@ -216,22 +216,3 @@ def _settings(study: AnyStudy) -> str:
 
 def _words(values: list[Any]) -> str:
     return listed([{True: "yes", False: "no"}[v] if isinstance(v, bool) else f"{v:g}" for v in values])
-
-
-def by_place(cells: list[CellId]) -> str:
-    """Cells in words: tasks that have the same models with the same seeds stand together."""
-    seeds: dict[tuple[str, str], tuple[int, ...]] = {}
-    for cell in cells:
-        place = cell.task, cell.model
-        seeds[place] = (*seeds.get(place, ()), cell.seed)
-    models: dict[tuple[str, tuple[int, ...]], list[str]] = {}
-    for (task, model), own in seeds.items():
-        models.setdefault((task, own), []).append(model_title(model))
-    tasks: dict[tuple[tuple[str, ...], tuple[int, ...]], list[str]] = {}
-    for (task, own), names in models.items():
-        tasks.setdefault((tuple(names), own), []).append(task)
-    told = []
-    for (alike, own), together in tasks.items():
-        numbers = f"{'seed' if len(own) == 1 else 'seeds'} {listed([str(seed) for seed in own])}"
-        told.append(f"{listed(together)} with {listed(alike)} ({numbers})")
-    return "; ".join(told)

@@ -9,7 +9,7 @@ from memloc.analysis.answers import Answers, score_table
 from memloc.analysis.study import told
 from memloc.arms import CONTROLS, target_layers
 from memloc.pipeline import CellId
-from memloc.publishing.facts import NONE, where
+from memloc.publishing.facts import NONE, by_place
 from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading_control import PLACES, Known
 from memloc.publishing.tabulate_claims import claims_tables
@@ -157,7 +157,7 @@ def control_facts(known: Known | None) -> dict[str, str]:
     return {
         "runs": str(sum(len(found.noisy) for found in cells.values())),
         "counted": str(sum(len(found.noisy) for cell, found in cells.items() if cell in counted)),
-        "tasks": listed(sorted({where((cell.task, cell.model)) for cell in cells})) or NONE,
+        "tasks": by_place(list(cells)) or NONE,
         "noisy": span([value for found in cells.values() for value in found.noisy.values()], 3),
         "epochs": span([float(value) for value in known.epochs.values()], 0),
         **{f"at{rank}": _told(of) for rank, of in by_rank.items()},
