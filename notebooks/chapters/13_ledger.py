@@ -59,7 +59,7 @@ tabulate.show_table(tabulate_ledger.ledger_table(ledger))
 # ## Part by part
 #
 # Here every number is shown that can be computed, from however few tasks, with how many there were. Intervals are those
-# of the rules, wide where tasks are few. A dash: not measured, or not published.
+# of the rules, wide where tasks are few, and left out of two. A dash: not measured, or not published.
 
 # %% tags=["hide-input", "remove-stderr"]
 tabulate.show_table(tabulate_ledger.part_table(ledger))

@@ -89,6 +89,9 @@ def test_facts_say_what_is_in_it_and_what_is_not(released: Swapping) -> None:
     told = real.about(released).set_index("the released run")[""]
     assert told["cells"].startswith("trec with MiniLM (6 layers) (seeds 1 and 2); sst2 with e5-small")
     assert told["not finished when it was released"] == "rte with MiniLM (6 layers) (seed 1), without probing"
+    released.study.release.manifest["missing"][0]["lacks"] = ["perturbed", "normal", "probing"]
+    told = real.about(released).set_index("the released run")[""]
+    assert told["not finished when it was released"] == "rte with MiniLM (6 layers) (seed 1)", "it was not begun"
     assert told["left out, labels not memorised"] == "1"
     assert told["shown but not counted, task not learnt"] == "0"
     assert told["training rows"] == "at most 500"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from memloc.analysis.curves import MAIN
 from memloc.analysis.study import published
 from memloc.config import TrainConfig
 from memloc.pipeline import CellId
@@ -198,7 +199,8 @@ def _unfinished(data: Shown) -> str:
     lacking: dict[str, list[CellId]] = {}
     entries = data.study.release.manifest["missing"] if isinstance(data.study, ReleasedStudy) else []
     for cell, entry in zip(_missing(data), entries, strict=True):
-        lacking.setdefault(listed(entry.get("lacks", [])), []).append(cell)
+        lacks = entry.get("lacks", [])
+        lacking.setdefault("" if MAIN in lacks else listed(lacks), []).append(cell)  # what was not begun lacks all
     return "; ".join(by_place(cells) + (f", without {what}" if what else "") for what, cells in lacking.items())
 
 

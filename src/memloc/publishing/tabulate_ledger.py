@@ -40,6 +40,7 @@ CLEAN = "swapping clean accuracy over all windows"
 HALVES_TOLD = "half-replaced BERT on MRPC, mean position of noisy examples after the last layers"
 SPARED = 0.98  # clean accuracy that claim C03 asks of a window
 P_LEAST = 0.001
+UNITS_FOR_INTERVAL = 3  # of two units Student's interval of a share can reach from -14 to 15
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,8 @@ def _part(ledger: Ledger, claim: Claim, part: Part) -> dict[str, str]:
 
 
 def _measured(found: PartResult, claim: Claim) -> str:
-    return f"{_number(found.statistic, found.interval)} ({units(found, claim.unit)})"
+    shown = found.interval if found.n_units >= UNITS_FOR_INTERVAL else (float("nan"), float("nan"))
+    return f"{_number(found.statistic, shown)} ({units(found, claim.unit)})"
 
 
 def reason_table(ledger: Ledger) -> pd.DataFrame:
