@@ -83,8 +83,9 @@ tabulate.show_table(tabulate_ledger.reason_table(ledger))
 # what that other run says of just the tasks and models of this one.
 
 # %% tags=["hide-input", "remove-stderr"]
-facts.glue_all("ledger", tabulate_firm.firm_facts(ledger), sources.CLAIMS, ledger)
-tabulate.show_table(tabulate_firm.firm_table(ledger))
+firm = tabulate_firm.firmness(ledger)
+facts.glue_all("ledger", tabulate_firm.firm_facts(firm), sources.CLAIMS, ledger)
+tabulate.show_table(tabulate_firm.firm_table(firm))
 
 # %% [markdown]
 # ## Where we differ

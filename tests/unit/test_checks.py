@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -97,9 +96,9 @@ def test_a_run_that_has_nothing_but_cells_of_an_earlier_one_is_named_once(
 
 def test_a_task_that_some_models_learnt_is_in_neither_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = written(tmp_path, monkeypatch, {"nano": (LEARNT + NOT_LEARNT, ["nano-bert", "nano-opt"])})
-    status = checks.read_training(checks.open_release("nano"), arms=()).status
+    status = ledger.status["nano"]
     mixed = status.assign(learnt=status["learnt"] | ((status["task"] == "wic") & (status["model"] == "nano-opt")))
-    monkeypatch.setattr(checks, "read_training", lambda study, arms: SimpleNamespace(status=mixed))
+    ledger.status["nano"] = mixed
     told = of_part(checks.check_table(ledger))
     assert told["nano, tasks learnt"][0] == "1.00 (3 tasks, 2 models)"
     assert told["nano, tasks not learnt"][0] == "0.00 (2 tasks, 2 models)"
@@ -116,19 +115,21 @@ def test_a_verdict_is_asked_again_of_what_was_learnt_and_of_other_runs(
         monkeypatch,
         {"nano": ([*NOT_LEARNT, *LEARNT], ["nano-bert"]), "small": ([*LEARNT, *other], models)},
     )
-    told = {(of.claim.id, of.run): of for of in firm.firmness(ledger)}
+    found = firm.firmness(ledger)
+    told = {(of.claim.id, of.run): of for of in found}
     holds = told["C04", "small"]
     assert (holds.verdict.verdict, holds.learnt.verdict) == ("holds", "holds"), "all of it was learnt"
     assert holds.verdict.p_value <= holds.within <= holds.over_all
     fails = told["C04", "nano"]
     assert (fails.verdict.verdict, fails.learnt.verdict) == ("does not hold", "cannot tell"), "three tasks are too few"
     assert fails.elsewhere == {"small": "cannot tell"}, "of the three tasks that both have"
-    table = firm.firm_table(ledger).set_index(["finding", "run"])
+    table = firm.firm_table(found).set_index(["finding", "run"])
     assert len(table) == len(told)
-    assert "C04 (small) over learnt cells alone" in firm.firm_facts(ledger)["firm"]
+    assert "C04 (small) over learnt cells alone" in firm.firm_facts(found)["firm"]
 
 
 def test_a_copy_where_nothing_holds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = written(tmp_path, monkeypatch, {"small": (NOT_LEARNT, ["nano-bert"])})
-    assert firm.firm_table(ledger).empty
-    assert firm.firm_facts(ledger) == {"firm": f"{firm.NONE_HOLDS}."}
+    found = firm.firmness(ledger)
+    assert firm.firm_table(found).empty
+    assert firm.firm_facts(found) == {"firm": f"{firm.NONE_HOLDS}."}

@@ -156,13 +156,17 @@ def verdict_table(of: Comparison) -> pd.DataFrame:
         set(side.tasks) == set(of.tasks) and set(side.models) == {pair[place] for pair in of.pairs}
         for place, side in enumerate(of.sides)
     )
-    shared = [side.verdicts(of.tasks, [pair[place] for pair in of.pairs]) for place, side in enumerate(of.sides)]
+    shared = (
+        []
+        if alike
+        else [side.verdicts(of.tasks, [pair[place] for pair in of.pairs]) for place, side in enumerate(of.sides)]
+    )
     rows = []
     for claim in rules().claims:
         first, second = (found[claim.id] for found in whole)
         row = {"claim": f"{claim.id} {claim.title}", of.first.name: _said(first), of.second.name: _said(second)}
         row["changed"] = _changed(first, second)
-        if not alike:
+        if shared:
             row["over what both have"] = "; ".join(_said(found[claim.id]) for found in shared)
         rows.append(row)
     return pd.DataFrame(rows)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WIDTH = 5.2  # inches: drawn at this size on a wide page, and letters keep more than 8 px on a page of 390 px
 SMALL = 9.5  # points
+LINES = ("-", "--", "-.", ":")
 LOWEST = 2.2  # inches of panels
 
 
@@ -202,3 +203,15 @@ def tiles(number: int, height: float, columns: int = 3, **shared: Any) -> tuple[
     for panel in axes.flat[number:]:
         panel.set_visible(False)
     return figure, list(axes.flat[:number])
+
+
+def line_look(number: int) -> dict[str, Any]:
+    """Colour, line and marker of the n-th of a few lines."""
+    one = number % len(PALETTE)
+    return {
+        "color": PALETTE[one],
+        "linestyle": LINES[number % len(LINES)],
+        "marker": MARKERS[one],
+        "markersize": 3,
+        "linewidth": 1.3,
+    }

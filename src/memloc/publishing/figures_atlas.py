@@ -9,15 +9,14 @@ import numpy as np
 from memloc.analysis.study import all_published
 from memloc.models.catalogue import get_model
 from memloc.publishing.atlas import STUDIED
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, model_title, name_axes, note, span
+from memloc.publishing.figures import LINES, SMALL, WIDTH, Drawn, line_look, model_title, name_axes, note, span
 from memloc.publishing.figures_panels import NOT_RUN
 from memloc.publishing.reading_atlas import Entry, Found
-from memloc.publishing.style import FAINT, INK, MARKERS, PALETTE, sort_models, sort_tasks
+from memloc.publishing.style import FAINT, INK, sort_models, sort_tasks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LINES = ("-", "--", "-.", ":")
 CURVES = {  # technique and metric that the study drew by layer: what it is
     ("swapping", "layer_weight"): "swapping:\nlayer weight",
     ("centroids", "noisy_mean"): "centroids:\nposition of noisy",
@@ -42,7 +41,7 @@ def technique_weights(entry: Entry) -> Drawn:
             _weights(axes[row, column], here, runs, get_model(model).layers)
             axes[row, 0].set_ylabel(technique, fontsize=SMALL)
     for number, run in enumerate(runs):  # every run has its place in the legend, whatever the first panel lacks
-        axes[0, 0].plot([], [], label=f"run {run}", **_look(number))
+        axes[0, 0].plot([], [], label=f"run {run}", **line_look(number))
     _legend(figure, axes[0, 0], 3)
     name_axes(figure, "layer", "layer weight")
     words = "Line charts, a row a technique and a column a model: layer across, layer weight up. Layers of the peaks: "
@@ -56,19 +55,7 @@ def _weights(panel: Axes, here: list[Found], runs: list[str], layers: int) -> No
     if not here:
         note(panel, NOT_RUN)
     for found in here:
-        panel.plot(range(1, layers + 1), found.weights.weight, **_look(runs.index(found.run)))
-
-
-def _look(number: int) -> dict[str, Any]:
-    """Colour, line and marker of the n-th of a few lines."""
-    one = number % len(PALETTE)
-    return {
-        "color": PALETTE[one],
-        "linestyle": LINES[number % len(LINES)],
-        "marker": MARKERS[one],
-        "markersize": 3,
-        "linewidth": 1.3,
-    }
+        panel.plot(range(1, layers + 1), found.weights.weight, **line_look(runs.index(found.run)))
 
 
 def _legend(figure: Any, panel: Axes, columns: int) -> None:
@@ -95,7 +82,7 @@ def beside_study(entry: Entry) -> Drawn:
         shown = [study.get((technique, metric, model)) for model in STUDIED]
         for number, values in enumerate(shown):
             if values is not None:
-                panel.plot(_along(values), values, label=f"{model_title(STUDIED[number])} (study)", **_look(number))
+                panel.plot(_along(values), values, label=f"{model_title(STUDIED[number])} (study)", **line_look(number))
         ours = _ours(entry, technique, metric)
         for model, values in ours:
             panel.plot(_along(values), values, label=f"{model_title(model)}, ours", **_our_look(entry, model))

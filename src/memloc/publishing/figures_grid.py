@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from memloc.data.catalogue import get_task
 from memloc.data.specs import GROUPS
-from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, listed, model_title, name_axes, span, task_look
+from memloc.publishing.figures import (
+    SMALL,
+    WIDTH,
+    Drawn,
+    legend_above,
+    line_look,
+    listed,
+    model_title,
+    name_axes,
+    span,
+    task_look,
+)
 from memloc.publishing.figures_beside import LOOKS
 from memloc.publishing.reading import Place, Swapping
 from memloc.publishing.reading_techniques import Beside
-from memloc.publishing.style import FAINT, INK, MARKERS, PALETTE, sort_models, sort_tasks
+from memloc.publishing.style import FAINT, INK, sort_models, sort_tasks
 
-LINES = ("-", "--", "-.", ":")
+THIN = {"linewidth": 0.6, "markersize": 1.5}
 GROUP_NAMES = {"nlu": "NLU"}
 HALF = 0.5  # of the noisy examples: what claim C04 says that no single layer forgets
 
@@ -83,7 +93,7 @@ def weights_by_group(beside: Beside) -> Drawn:
             if shares:
                 mean = np.mean(list(shares.values()), axis=0)
                 learnt = any((task, model) in beside.counted for task in shares)
-                panel.plot(np.arange(1, len(mean) + 1), mean, LINES[number % len(LINES)], **_line_look(number, learnt))
+                panel.plot(np.arange(1, len(mean) + 1), mean, **line_look(number) | ({} if learnt else THIN))
                 peaks[name].append(1.0 + int(np.argmax(mean)))
         panel.tick_params(labelsize=SMALL, length=2)
     for row, name in enumerate(names):
@@ -91,7 +101,7 @@ def weights_by_group(beside: Beside) -> Drawn:
     for column, group in enumerate(groups):
         axes[0, column].set_title(GROUP_NAMES.get(group, group), fontsize=SMALL + 0.5)
     for number, model in enumerate(models):
-        axes[0, 0].plot([], [], LINES[number % len(LINES)], label=model_title(model), **_line_look(number, True))
+        axes[0, 0].plot([], [], label=model_title(model), **line_look(number))
     if models:
         legend_above(figure, axes[0, 0], 2)
     for row in axes:
@@ -106,16 +116,6 @@ def _shares(beside: Beside, model: str, technique: str) -> dict[str, np.ndarray]
     """Layer weights of a model divided by their sum, by task, of those that have any."""
     found = {task: places[technique].weight for (task, of), places in beside.places.items() if of == model}
     return {task: weight / weight.sum() for task, weight in found.items() if weight.sum() > 0}  # not of NaN either
-
-
-def _line_look(number: int, learnt: bool) -> dict[str, Any]:
-    width, size = (1.3, 3) if learnt else (0.6, 1.5)
-    return {
-        "color": PALETTE[number % len(PALETTE)],
-        "marker": MARKERS[number % len(MARKERS)],
-        "linewidth": width,
-        "markersize": size,
-    }
 
 
 def depths_by_technique(beside: Beside) -> Drawn:

@@ -14,7 +14,6 @@ from memloc.claims.schema import Part
 from memloc.claims.verdict import HOLDS, PartResult
 from memloc.models.catalogue import get_model
 from memloc.publishing.figures import listed, model_title
-from memloc.publishing.reading import open_release, read_training
 from memloc.publishing.style import sort_models
 from memloc.publishing.tabulate_claims import DASH, described, known_of_study, number_told, study_number
 from memloc.publishing.tabulate_ledger import Ledger
@@ -47,7 +46,7 @@ def check_table(ledger: Ledger) -> pd.DataFrame:
     every cell of the run was, and among those that were not if none was; others are in neither row.
     """
     found = list(differing(ledger))
-    learnt = {run: _learnt(run) for run in dict.fromkeys(run for run, *_ in found)}
+    learnt = {run: _learnt(ledger.status[run]) for run in dict.fromkeys(run for run, *_ in found)}
     rows = [row for run, claim, part, of in found for row in _rows(ledger, learnt[run], run, claim, part, of)]
     return pd.DataFrame(rows, columns=["part", "of", "number", "as asked"])
 
@@ -64,11 +63,9 @@ def check_facts(ledger: Ledger) -> dict[str, str]:
     return {"checked": f"Parts that miss what their rule asks, of tasks enough for the part: {'; '.join(told)}."}
 
 
-def _learnt(run: str) -> dict[str, set[str]]:
+def _learnt(status: pd.DataFrame) -> dict[str, set[str]]:
     """The tasks of a run that all of its cells learnt, and those that none did."""
-    study = open_release(run)
-    assert study is not None  # the ledger has read it
-    by_task = read_training(study, arms=()).status.groupby("task")["learnt"]
+    by_task = status.groupby("task")["learnt"]
     of_all, of_any = by_task.all(), by_task.any()
     return {LEARNT: set(of_all.index[of_all]), NOT_LEARNT: set(of_any.index[~of_any])}
 

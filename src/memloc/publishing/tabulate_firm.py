@@ -6,7 +6,6 @@ Like every look that was chosen with the results known, these can weaken a verdi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -14,11 +13,10 @@ import pandas as pd
 from memloc.claims import Claim, Verdict, judge
 from memloc.claims.verdict import HOLDS, OPEN, holm
 from memloc.publishing.figures import listed
-from memloc.publishing.reading import open_release, read_training
+from memloc.publishing.reading import CELL
 from memloc.publishing.tabulate_claims import DASH
 from memloc.publishing.tabulate_ledger import Ledger, told_p
 
-CELL = ["task", "model", "seed"]
 TOO_FEW = "too few tasks"
 NONE_HOLDS = "No finding holds on a released run"
 COLUMNS = [
@@ -54,9 +52,9 @@ class Firm:
 
 def firmness(ledger: Ledger) -> list[Firm]:
     """Of every finding that holds on a released run, or does not; what is open has nothing to lose."""
-    told = list(_told(ledger))
+    told = list(ledger.judged())
     over_all = holm(pd.Series([found.p_value for _, _, found in told]))
-    learnt = {run: _learnt(ledger.rows[run], run) for run in {run for _, run, _ in told}}
+    learnt = {run: _learnt(ledger.rows[run], ledger.status[run]) for run in {run for _, run, _ in told}}
     return [
         Firm(
             claim,
@@ -76,7 +74,7 @@ def firmness(ledger: Ledger) -> list[Firm]:
     ]
 
 
-def firm_table(ledger: Ledger) -> pd.DataFrame:
+def firm_table(found: list[Firm]) -> pd.DataFrame:
     """One row for each of them."""
     rows = [
         (
@@ -89,14 +87,14 @@ def firm_table(ledger: Ledger) -> pd.DataFrame:
             told_p(firm.over_all),
             "; ".join(f"{run}: {word}" for run, word in firm.elsewhere.items()) or DASH,
         )
-        for firm in firmness(ledger)
+        for firm in found
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def firm_facts(ledger: Ledger) -> dict[str, str]:
+def firm_facts(found: list[Firm]) -> dict[str, str]:
     """How many of the findings that hold would still do so, in words."""
-    holds = [firm for firm in firmness(ledger) if firm.verdict.verdict == HOLDS]
+    holds = [firm for firm in found if firm.verdict.verdict == HOLDS]
     if not holds:
         return {"firm": f"{NONE_HOLDS}."}
     alpha = holds[0].claim.settings.alpha
@@ -113,20 +111,8 @@ def _named(found: list[Firm]) -> str:
     return listed([f"{firm.claim.id} ({firm.run})" for firm in found]) or "none"
 
 
-def _told(ledger: Ledger) -> Iterator[tuple[Claim, str, Verdict]]:
-    """The verdicts by rules in force of runs that have data enough, each piece of evidence once."""
-    for position, claim in enumerate(ledger.claims):
-        for run in ledger.runs:
-            found = ledger.verdicts[run][position]
-            if not (claim.superseded or math.isnan(found.statistic) or ledger.repeats(run, claim)):
-                yield claim, run, found
-
-
-def _learnt(rows: pd.DataFrame, run: str) -> pd.DataFrame:
+def _learnt(rows: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
     """The rows of cells that learnt their task, by the rule of ``analysis.status``."""
-    study = open_release(run)
-    assert study is not None  # the ledger has read it
-    status = read_training(study, arms=()).status
     return _in(rows, status.loc[status["learnt"], CELL])
 
 

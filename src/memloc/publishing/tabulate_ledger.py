@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,6 +96,20 @@ class Ledger:
                 keys = rows.loc[measured.isin(needed), ["technique", "task", "model", "seed", "run"]]
                 found[run, claim.id] = set(keys.itertuples(index=False, name=None))
         return found
+
+    @functools.cached_property
+    def status(self) -> dict[str, pd.DataFrame]:
+        """Of every released run, which cells memorised and learnt (``analysis.status``)."""
+        studies = {run: open_release(run) for run in self.runs}
+        return {run: read_training(study, arms=()).status for run, study in studies.items() if study}
+
+    def judged(self) -> Iterator[tuple[Claim, str, Verdict]]:
+        """The verdicts by rules in force of runs that have data enough, each piece of evidence once."""
+        for position, claim in enumerate(self.claims):
+            for run in self.runs:
+                found = self.verdicts[run][position]
+                if not (claim.superseded or np.isnan(found.statistic) or self.repeats(run, claim)):
+                    yield claim, run, found
 
     def current(self, source: str) -> list[Verdict]:
         """The verdicts by the rules in force."""
@@ -250,7 +265,7 @@ def ledger_facts(ledger: Ledger) -> dict[str, str]:
         "study": _counted(study) if study else "none can be judged",
         "judged": str(sum(study.values())),
         **_by_verdict(ledger),
-        "learnt": "; ".join(f"{run} {_learnt(run)}" for run in ledger.runs) or "there is none",
+        "learnt": "; ".join(f"{run} {_learnt(ledger.status[run])}" for run in ledger.runs) or "there is none",
         "comparisons": known.multiple_comparisons.strip(),
         "unit": known.unit_of_resampling.strip(),
         "clean-mean": f"{mean:.3f}",
@@ -265,22 +280,16 @@ def _by_verdict(ledger: Ledger) -> dict[str, str]:
     """The findings by verdict, each with the runs that say so; last those for which no run has data enough."""
     names = {HOLDS: "holds", REFUTED: "refuted", OPEN: "open"}
     found: dict[str, dict[str, list[str]]] = {name: {} for name in names.values()}
-    for position, claim in enumerate(ledger.claims):
-        for run in ledger.runs:
-            verdict = ledger.verdicts[run][position]
-            if not (claim.superseded or np.isnan(verdict.statistic) or ledger.repeats(run, claim)):
-                found[names[verdict.verdict]].setdefault(claim.id, []).append(run)
+    for claim, run, verdict in ledger.judged():
+        found[names[verdict.verdict]].setdefault(claim.id, []).append(run)
     judged = {claim for of in found.values() for claim in of}
     lacking = [claim.id for claim in ledger.claims if not claim.superseded and claim.id not in judged]
     words = {name: listed([f"{claim} ({', '.join(runs)})" for claim, runs in of.items()]) for name, of in found.items()}
     return {name: text or "none" for name, text in words.items()} | {"lacking": listed(lacking) or "none"}
 
 
-def _learnt(run: str) -> str:
+def _learnt(status: pd.DataFrame) -> str:
     """How many of a run's cells learnt their task."""
-    study = open_release(run)
-    assert study is not None  # the ledger has read it
-    status = read_training(study, arms=()).status
     return f"{int(status['learnt'].sum())} of {len(status)}"
 
 
