@@ -49,6 +49,11 @@ class Mapped(ByPlace):
         return Interval(*(np.array(number) for number in (value, *share_interval(value, len(values)))))
 
     @cached_property
+    def majority(self) -> pd.Series:
+        """Share of the most frequent label among validation examples, by (task, model)."""
+        return self.status.groupby(["task", "model"])["majority"].mean()
+
+    @cached_property
     def summary(self) -> pd.DataFrame:
         """What ``analysis.relation`` takes, of the cells that memorised; learnt or not, as the claims ask."""
         asked = self.study.profile.techniques

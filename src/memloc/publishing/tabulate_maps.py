@@ -48,13 +48,8 @@ def by_frequency(mapped: Mapped, place: Place) -> float:
     shares, from the validation examples. Of tasks with two classes; NaN of others, whose shares are not kept."""
     if len(get_task(place[0]).labels) != 2:
         return np.nan
-    most = _majority(mapped)[place]
+    most = mapped.majority[place]
     return most**2 + (1 - most) ** 2
-
-
-def _majority(mapped: Mapped) -> pd.Series:
-    """Share of the most frequent label among validation examples, by (task, model)."""
-    return mapped.status.groupby(["task", "model"])["majority"].mean()
 
 
 def relation_table(mapped: Mapped) -> pd.DataFrame:
@@ -112,7 +107,7 @@ def map_facts(mapped: Mapped) -> dict[str, str]:
         for group in ("clean", "noisy"):
             values = [float(mapped.mean(place, column, group).value) for place in mapped.maps]
             facts[f"{group}-{column}"] = span(values)
-    shares = _majority(mapped)
+    shares = mapped.majority
     both = [place for place in scores if place in shares.index]
     share, score = (np.array([float(of[place]) for place in both]) for of in (shares, scores))
     (rho,) = correlation(share, score, "spearman")
@@ -130,13 +125,12 @@ def relation_facts(mapped: Mapped) -> dict[str, str]:
         words = "not known: too few points"
         if len(rows) and np.isfinite(rows["value"].iloc[0]):
             row = rows.iloc[0]
-            words = f"{row['value']:.2f} ({row['n']} points of {row['tasks']} tasks"
-            known = np.isfinite([row["low"], row["high"]]).all()
-            words += f", 95 % over tasks [{row['low']:.2f}, {row['high']:.2f}]" if known else ""
-            words += f", p = {row['p_value']:.2f})"
-            words = (
-                words if row["tasks"] >= LEAST else f"{row['value']:.2f} ({row['n']} points of {row['tasks']} tasks)"
-            )
+            parts = [f"{row['n']} points of {row['tasks']} tasks"]
+            if row["tasks"] >= LEAST:
+                known = np.isfinite([row["low"], row["high"]]).all()
+                parts += [f"95 % over tasks [{row['low']:.2f}, {row['high']:.2f}]"] if known else []
+                parts += [f"p = {row['p_value']:.2f}"]
+            words = f"{row['value']:.2f} ({', '.join(parts)})"
         facts[f"rho-{name}"] = words
     tasks = {task for task, _ in mapped.places}
     facts["tasks-compared"] = str(len(tasks)) if tasks else NONE
