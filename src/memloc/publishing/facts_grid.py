@@ -89,7 +89,7 @@ def _seeds(first: ByPlace | None) -> str:
 def _slight(probing: Told | None) -> dict[str, str]:
     """Of the places that count, where probes hardly see noise that was not there before fine-tuning."""
     if probing is None:
-        return {"probes-slight": NONE, "probes-margin": f"{SLIGHT:g}"}
+        return {"probes-slight": NONE, "probes-margin": NONE}
     known = [place for place in probing.counted if probing.has_arm(place, FROZEN)]
     peaks = {
         place: [float(np.nanmax(probing.mean(place, "f1_noise", arm=arm))) for arm in ("", FROZEN)] for place in known
