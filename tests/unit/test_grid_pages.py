@@ -28,6 +28,7 @@ from memloc.publishing import (
     figures_centroids,
     figures_control_parts,
     figures_grid,
+    numbers,
     real,
     tabulate_control,
     tabulate_grid,
@@ -170,7 +171,10 @@ def test_what_the_page_says_in_numbers(grid: Whole) -> None:
     assert facts["tasks-apart"] == f"{sum(pairs) / (len(pairs) + same):.2f}"
     both = [abs(depth[task, "nano-bert"] - depth[task, "nano-opt"]) for task in TASKS if task != "trec"]
     assert facts["models-apart"] == f"{np.mean(both):.2f}"
-    assert set(facts) == set(facts_grid.grid_facts(Whole())), "a copy without the run has the same names"
+    without = facts_grid.grid_facts(Whole())
+    assert set(facts) == set(without), "a copy without the run has the same names"
+    for name, value in without.items():
+        numbers.check(name, value, traced=False)
 
 
 def test_how_many_examples_a_pair_of_classes_has(grid: Whole) -> None:
