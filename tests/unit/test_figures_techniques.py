@@ -167,7 +167,11 @@ def test_retraining_is_rescaled_and_has_the_lengths_that_were_run(study: Study) 
     assert image.shape == (3, LAYERS), "lengths 1, 3 and 6"
     assert image[0].tolist() == [1.0] + [0.0] * (LAYERS - 1), "half is guessed right whatever is retrained: m = .5"
     assert [label.get_text() for label in first.get_yticklabels()] == ["1", "3", "6"]
-    assert "rescaled" in figures_swapping.weight_curves(data).alt
+    curves = figures_swapping.weight_curves(data)
+    assert "rescaled" in curves.alt
+    assert "over the windows that were run" in curves.alt
+    assert lines(curves.figure.axes[0], "the windows that were run ($w_l$)")
+    assert "over all windows" in figures_swapping.weight_curves(windowed(study, "retraining")).alt
     low, high = data.places[PLACES[0]].bounds
     assert (low, high) != pytest.approx(windowed(study, "retraining").places[PLACES[0]].bounds)
     row = tabulate_techniques.retraining_table(data).iloc[0]

@@ -82,7 +82,7 @@ def weight_curves(swapping: Swapping, beside: Published[np.ndarray] | None = Non
     figure, panels = place_panels(swapping, 1.1, sharey=True)
     for key, panel in panels.items():
         if place := swapping.places.get(key):
-            _curve(panel, place.weight, ALL_WINDOWS, "-", "all windows ($w_l$)")
+            _curve(panel, place.weight, ALL_WINDOWS, "-", f"{_which(swapping)} ($w_l$)")
             _curve(panel, place.weight_k1, SINGLE, "--", "single layers ($k = 1$)")
             mark_not_learnt(panel, swapping, key)
     study = draw_published(panels, swapping, beside)
@@ -97,6 +97,12 @@ def weight_curves(swapping: Swapping, beside: Published[np.ndarray] | None = Non
 def weights_beside_study(swapping: Swapping) -> Drawn:
     """The same with the layer weights that the study published for BERT."""
     return weight_curves(swapping, published_curves())
+
+
+def _which(swapping: Swapping) -> str:
+    """Which windows layer weights are means over."""
+    whole = all(len(place.lengths) == len(place.weight.value) for place in swapping.places.values())
+    return "all windows" if whole else "the windows that were run"
 
 
 def _curve(panel: Axes, interval: Interval, colour: str, line: str, label: str) -> None:
@@ -116,7 +122,7 @@ def _curve_words(swapping: Swapping) -> str:
     reached = [float(np.max(place.weight_k1.value)) for place in swapping.places.values()]
     alone = [value for value in reached if np.isfinite(value)]
     words += (
-        f"The curve over all windows peaks at {'layers' if min(peaks) < max(peaks) else 'layer'} {span(peaks, 0)} with "
+        f"The curve over {_which(swapping)} peaks at {'layers' if min(peaks) < max(peaks) else 'layer'} {span(peaks, 0)} with "
         f"weights of {span(top)}. "
     )
     return words + (f"That of single layers reaches {span(alone)}." if alone else "")
