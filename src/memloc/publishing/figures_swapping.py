@@ -121,10 +121,8 @@ def _curve_words(swapping: Swapping) -> str:
     top = [float(np.max(place.weight.value)) for place in swapping.places.values()]
     reached = [float(np.max(place.weight_k1.value)) for place in swapping.places.values()]
     alone = [value for value in reached if np.isfinite(value)]
-    words += (
-        f"The curve over {_which(swapping)} peaks at {'layers' if min(peaks) < max(peaks) else 'layer'} {span(peaks, 0)} with "
-        f"weights of {span(top)}. "
-    )
+    layers = "layers" if min(peaks) < max(peaks) else "layer"
+    words += f"The curve over {_which(swapping)} peaks at {layers} {span(peaks, 0)} with weights of {span(top)}. "
     return words + (f"That of single layers reaches {span(alone)}." if alone else "")
 
 
