@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from memloc.analysis.intervals import SEEDS_FOR_INTERVAL, centre_over_seeds, correct_matrix, localise
+from memloc.analysis.intervals import SEEDS_FOR_INTERVAL, Interval, centre_over_seeds, correct_matrix, localise
 from memloc.analysis.layers import attainable_range, centre_of_gravity, layer_weight, memorisation_error
 from memloc.errors import MemlocError
 from memloc.techniques.swapping import windows
@@ -200,3 +200,7 @@ def test_a_centre_of_single_layers_is_told_in_words_where_there_is_none() -> Non
     assert (str(told.mcog), told.centre_k1, told.most_by_one) == ("–", "all layers forget nothing", "–")
     one = localise({1: cell(1)[0]}, 20)
     assert one.centre_k1 == f"{one.mcog_k1.value:.2f}"
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    assert str(Interval(np.array(-0.001), np.array(-0.004), np.array(0.012))) == "0.00 [0.00, 0.01]"

@@ -46,7 +46,7 @@ class Interval:
         """One number in words, ``6.19 [6.07, 6.31]``; without brackets where nothing could be resampled."""
         if not np.isfinite(self.value):
             return "–"
-        return f"{self.value:.2f}" + (f" [{self.low:.2f}, {self.high:.2f}]" if np.isfinite(self.low) else "")
+        return f"{self.value:z.2f}" + (f" [{self.low:z.2f}, {self.high:z.2f}]" if np.isfinite(self.low) else "")
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Localisation:
     def centre_k1(self) -> str:
         """The M-CoG of single layers, or in words why there is none."""
         if np.isfinite(self.mcog_k1.value):
-            return f"{self.mcog_k1.value:.2f}"
+            return f"{self.mcog_k1.value:z.2f}"
         if 1 not in self.lengths:
             return "single layers were not run"
         return "no single layer forgets" if np.isfinite(self.weight_k1.value).all() else "all layers forget nothing"
@@ -95,7 +95,7 @@ class Localisation:
         if not np.isfinite(weight).all():
             return "–"
         layer = int(np.argmax(weight))
-        return f"{weight[layer]:.2f} (layer {layer + 1})" if weight[layer] > 0 else "nothing"
+        return f"{weight[layer]:z.2f} (layer {layer + 1})" if weight[layer] > 0 else "nothing"
 
 
 def share_interval(share: float, n: int, level: float = 0.95) -> tuple[float, float]:

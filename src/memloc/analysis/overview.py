@@ -61,7 +61,7 @@ def overview(experiment: Experiment) -> pd.DataFrame:
                 if seeds:
                     noisy = [noisy_accuracy(experiment, CellId(task, model, seed)) for seed in seeds]
                     if not np.isnan(noisy).all():  # maps are made without the cell's own training
-                        row["noisy acc."] = f"{np.nanmin(noisy):.3f}"
+                        row["noisy acc."] = f"{np.nanmin(noisy):z.3f}"
                     row |= _told(technique, seeds, experiment.profile.resamples)
                 rows.append(row)
     return pd.DataFrame(rows).fillna("-")
@@ -89,7 +89,7 @@ def _told(technique: str, seeds: Found, resamples: int) -> dict[str, str]:
     if technique == "maps":
         frame = pd.concat(frames)
         clean = frame[(frame["metric"] == "generalisation_mean") & (frame["group"] == "clean")]["value"]
-        return {"instead": f"generalisation score {clean.mean():.3f}"}
+        return {"instead": f"generalisation score {clean.mean():z.3f}"}
     try:
         if technique == "centroids":
             events = pd.DataFrame([centroid_events(frame) for frame in frames]).mean()
@@ -109,15 +109,15 @@ def _windowed(technique: str, seeds: Found, resamples: int) -> dict[str, str]:
     return _place(place.mcog, float(relative_depth(place.mcog.value, place.bounds)), place.bounds) | {
         "over": place.unit,
         "M-CoG (k=1)": place.centre_k1,
-        "clean acc.": f"{place.clean:.3f}",
+        "clean acc.": f"{place.clean:z.3f}",
     }
 
 
 def _place(centre: Interval, depth: float, bounds: tuple[float, float]) -> dict[str, str]:
     """What is no number, such as the centre of a place where nothing weighs, is shown as a dash."""
     return {
-        "M-CoG": f"{centre.value:.2f}" if np.isfinite(centre.value) else "-",
-        "attainable": f"{bounds[0]:.2f} to {bounds[1]:.2f}",
-        "depth": f"{depth:.2f}" if np.isfinite(depth) else "-",
-        "95 % interval": f"{centre.low:.2f} to {centre.high:.2f}" if np.isfinite(centre.low) else "-",
+        "M-CoG": f"{centre.value:z.2f}" if np.isfinite(centre.value) else "-",
+        "attainable": f"{bounds[0]:z.2f} to {bounds[1]:z.2f}",
+        "depth": f"{depth:z.2f}" if np.isfinite(depth) else "-",
+        "95 % interval": f"{centre.low:z.2f} to {centre.high:z.2f}" if np.isfinite(centre.low) else "-",
     }

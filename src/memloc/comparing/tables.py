@@ -194,11 +194,11 @@ def _one(side: Side, task: str, model: str, technique: str, metric: str) -> floa
 
 def _with_range(side: Side, task: str, model: str, technique: str, value: float) -> str:
     low, high = (_one(side, task, model, technique, metric) for metric in (LOW, HIGH))
-    return f"{value:.2f}" + (f" in [{low:.1f}, {high:.1f}]" if np.isfinite([low, high]).all() else "")
+    return f"{value:z.2f}" + (f" in [{low:.1f}, {high:.1f}]" if np.isfinite([low, high]).all() else "")
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "-"
+    return f"{value:z.2f}" if np.isfinite(value) else "-"
 
 
 def _signed(value: float) -> str:

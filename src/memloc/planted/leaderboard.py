@@ -49,7 +49,7 @@ def ranked(table: pd.DataFrame, asked: pd.DataFrame | None = None) -> pd.DataFra
             row = {"regime": regime, "localiser": localiser(who)}
             row |= {name: in_words(told[name]) if name in told else "" for name in SHOWN}
             first = told[HEADLINE]
-            row |= {"p": f"{first['p']:.3f}", "cells": str(first["cells"]), "tasks": str(first["tasks"])}
+            row |= {"p": f"{first['p']:z.3f}", "cells": str(first["cells"]), "tasks": str(first["tasks"])}
             if cost:
                 row["seconds"] = f"{cost[who[0]]:.1f}" if who[0] in cost else ""
             rows.append(row)

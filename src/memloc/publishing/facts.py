@@ -115,7 +115,7 @@ def swapping_facts(swapping: Swapping) -> dict[str, str]:
     return facts | {
         "lowest": _extreme(mcog, min),
         "highest": _extreme(mcog, max),
-        "attainable": listed(sorted({f"{p.bounds[0]:.2f} to {p.bounds[1]:.2f}" for p in places.values()})),
+        "attainable": listed(sorted({f"{p.bounds[0]:z.2f} to {p.bounds[1]:z.2f}" for p in places.values()})),
         "single": _extreme(alone, max) if alone else "not known, for no window of one layer was run",
         "clean": _extreme(clean, min, 3),
         "below": str(below),
@@ -154,7 +154,7 @@ def spread_words(depth: np.ndarray) -> str:
         depth: along the attainable range, float64 [T, M].
     """
     tasks, models = np.ptp(depth.mean(axis=1)), np.ptp(depth.mean(axis=0))
-    return f"tasks differ by {tasks:.2f} (models averaged) and models by {models:.2f} (tasks averaged)"
+    return f"tasks differ by {tasks:z.2f} (models averaged) and models by {models:z.2f} (tasks averaged)"
 
 
 def by_place(cells: list[CellId]) -> str:

@@ -43,7 +43,7 @@ def grid_facts(grid: Whole) -> dict[str, str]:
 
 def draw_facts(varied: Sensitivity | None) -> dict[str, str]:
     """How far two draws of the wrong labels lie apart in depth at most, 19 times of 20, where it was tried."""
-    return {"limit": f"{varied.spread.limit:.2f}" if varied and varied.spread else "an unknown distance"}
+    return {"limit": f"{varied.spread.limit:z.2f}" if varied and varied.spread else "an unknown distance"}
 
 
 def _depths(beside: Beside | None) -> dict[str, str]:
@@ -106,7 +106,7 @@ def _apart(groups: Sequence[Sequence[float | None]]) -> str:
         for first, second in combinations([value for value in group if value is not None], 2)
     ]
     known = [value for value in pairs if np.isfinite(value)]
-    return f"{np.mean(known):.2f}" if known else NONE
+    return f"{np.mean(known):z.2f}" if known else NONE
 
 
 def _events(told: Told | None) -> dict[str, str]:

@@ -56,7 +56,7 @@ def benchmark_facts(board: Board) -> dict[str, str]:
         **{name: f"{getattr(rules, name):g}" for name in ("learnt", "kept", "still_learnt", "forgets")},
         **{f"best-{regime}": _best(board, best, regime) for regime in REGIMES},
         **{f"above-{regime}": _above(board, best, regime) for regime in REGIMES},
-        "constants": f"{constant.max():.2f}" if constant.notna().any() else NONE,
+        "constants": f"{constant.max():z.2f}" if constant.notna().any() else NONE,
         **{f"random-{name}": _random(board, name) for name in SHOWN},
         "shuffles": str(board.profile.resamples),
         "intervals": "resample the tasks" if enough else f"are not shown: fewer than {TASKS_FOR_INTERVAL} tasks",
@@ -64,7 +64,7 @@ def benchmark_facts(board: Board) -> dict[str, str]:
         **{name: number(told[name]) for name in ("right", "wrong")},
         "removals": f"{told['n']:.0f}",
         "moved-planting": number(float(true["moved_injected"].mean())),
-        "moved-settling": f"{layers['moved_settled'].mean():.3f}" if len(layers) else DASH,
+        "moved-settling": f"{layers['moved_settled'].mean():z.3f}" if len(layers) else DASH,
     }
 
 
@@ -73,7 +73,7 @@ def _best(board: Board, order: list[Who], regime: str) -> str:
     found = [(who, board.score(who, regime, HEADLINE)) for who in order]
     known = [(one["value"], who) for who, one in found if one is not None and np.isfinite(one["value"])]
     told = sorted(known, reverse=True)[:3]
-    return "; ".join(f"{localiser(who)} {value:.2f}" for value, who in told) or NONE
+    return "; ".join(f"{localiser(who)} {value:z.2f}" for value, who in told) or NONE
 
 
 def _above(board: Board, order: list[Who], regime: str) -> str:
@@ -93,5 +93,5 @@ def _random(board: Board, name: str) -> str:
     return (
         DASH
         if one is None or np.isnan(one["value"])
-        else f"{one['value']:.2f} (chance: {one['null_low']:.2f} to {one['null_high']:.2f})"
+        else f"{one['value']:z.2f} (chance: {one['null_low']:z.2f} to {one['null_high']:z.2f})"
     )

@@ -33,7 +33,7 @@ def extreme(values: Mapping[Place, float], highest: bool = False) -> str:
     if not known:
         return NONE
     place = (max if highest else min)(known, key=lambda key: known[key])
-    return f"{known[place]:.2f} ({where(place)})"
+    return f"{known[place]:z.2f} ({where(place)})"
 
 
 def weight_facts(told: Told) -> dict[str, str]:
@@ -119,7 +119,7 @@ def beside_facts(beside: Beside) -> dict[str, str]:
     found = agreements(beside, "techniques")
     part = next(iter(found.values())) if found else pd.DataFrame(columns=["value", "first", "second", "n", "tasks"])
     known = part.dropna(subset=["value"]).sort_values("value")
-    pairs = [f"{row['value']:.2f} ({row['first']} and {row['second']})" for row in known.to_dict("records")]
+    pairs = [f"{row['value']:z.2f} ({row['first']} and {row['second']})" for row in known.to_dict("records")]
     depths = {
         place: [w.relative for w in techniques.values() if np.isfinite(w.relative)]
         for place, techniques in beside.places.items()

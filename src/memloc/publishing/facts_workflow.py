@@ -41,7 +41,7 @@ def workflow_facts(measured: pd.DataFrame, run: Release | None) -> dict[str, str
     told = (
         f"Measured with the local workflow on {one['device']}: the profile `{one['profile']}` from nothing, "
         f"{one['jobs']} jobs, two a cell. One core took {one['seconds']:.0f} s, of which {one['work']:.0f} s were work "
-        f"in cells; two cores took {two['seconds']:.0f} s, {one['seconds'] / two['seconds']:.2f} times as fast. So "
+        f"in cells; two cores took {two['seconds']:.0f} s, {one['seconds'] / two['seconds']:z.2f} times as fast. So "
         f"each job spent {_beside(one):.1f} s on other things, planning shared out among them."
     )
     if run is not None:

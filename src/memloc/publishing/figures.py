@@ -117,7 +117,7 @@ def best_accuracies(tasks: Sequence[str] = ("gen-cue-6a", "gen-comp-6a", "gen-re
     values = np.array([[t["best_accuracy"][view] for view in VIEWS] for t in told.values()])
     figure, panel = plt.subplots(figsize=(WIDTH, 0.45 * len(tasks) + 1.3))
     panel.imshow(values, vmin=0, vmax=1, aspect="auto")
-    write_numbers(panel, values, "{:.2f}")
+    write_numbers(panel, values, "{:z.2f}")
     panel.set_xticks(range(len(VIEWS)), [view.replace("+", " +\n") for view in VIEWS], fontsize=SMALL)
     panel.set_yticks(range(len(tasks)), list(tasks), fontsize=SMALL)
     panel.set_xlabel("words that the rule may see", fontsize=SMALL + 1)

@@ -147,7 +147,7 @@ def _short(model: str) -> str:
 
 def _number(panel: Axes, row: int, column: int, value: float, below: str) -> None:
     colour = "white" if abs(value) > 0.6 else INK
-    text = f"{value:.2f}" if np.isfinite(value) else "–"
+    text = f"{value:z.2f}" if np.isfinite(value) else "–"
     panel.text(column, row, text + below, ha="center", va="center", fontsize=SMALL - 2.5, color=colour)
 
 

@@ -162,7 +162,7 @@ def scores(known: Known) -> Drawn:
                 panel.plot([one["low"], one["high"]], [row, row], color=colour, linewidth=1.6)
                 panel.plot([one["accuracy"]], [row], marker=marker, color=colour, markersize=5)
                 panel.plot([one["constant"]] * 2, [row - 0.4, row + 0.4], color=INK, linestyle=":", linewidth=1.4)
-                parts.append(f"{name} at {rank}: {one['accuracy']:.2f} in {one['low']:.2f} to {one['high']:.2f}")
+                parts.append(f"{name} at {rank}: {one['accuracy']:z.2f} in {one['low']:z.2f} to {one['high']:z.2f}")
             if name in study:
                 panel.plot([study[name]], [row + 0.27], marker="*", color=INK, markersize=6, linestyle="")
         panel.set_title(f"accuracy@{rank}", fontsize=SMALL + 0.5)

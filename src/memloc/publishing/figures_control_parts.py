@@ -56,7 +56,7 @@ def by_task_and_model(known: Known) -> Drawn:
         figure.legend(handles, labels, loc="outside upper left", ncols=4, fontsize=SMALL)
     axes[1].set_xlabel("accuracy@1", fontsize=SMALL + 1)
     told = [
-        f"{name}: " + ", ".join(f"{technique} {value:.2f}" for technique, value in of.items())
+        f"{name}: " + ", ".join(f"{technique} {value:z.2f}" for technique, value in of.items())
         for name, of in {**tasks, **{model_title(name): of for name, of in models.items()}}.items()
     ]
     words = "Marks, above a row a task and below a row a model, a mark a technique: share of places that were found. "

@@ -100,7 +100,7 @@ def depth_scatter(mapped: Mapped) -> Drawn:
     rho = mapped.relation.query("technique == 'swapping' and score == 'generalisation_score' and model == 'all'")
     if len(rho) and np.isfinite(rho["value"].iloc[0]):
         words += (
-            f"Spearman correlation with depth by swapping: {rho['value'].iloc[0]:.2f} of {rho['n'].iloc[0]} points."
+            f"Spearman correlation with depth by swapping: {rho['value'].iloc[0]:z.2f} of {rho['n'].iloc[0]} points."
         )
     return Drawn(figure, words)
 

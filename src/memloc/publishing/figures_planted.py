@@ -71,7 +71,7 @@ def fates(board: Board) -> Drawn:
     words = "Stacked bars, one a layer: shares of cells with ground truth after settling, not learnt, not settled, and "
     words += "not forgotten when the place is restored. With ground truth: "
     return Drawn(
-        figure, words + ", ".join(f"layer {n} {share:.2f}" for n, share in zip(layers, held, strict=True)) + "."
+        figure, words + ", ".join(f"layer {n} {share:z.2f}" for n, share in zip(layers, held, strict=True)) + "."
     )
 
 
@@ -98,7 +98,7 @@ def confusions(board: Board, regime: str) -> Drawn:
         panel.tick_params(labelsize=SMALL - 0.5, length=2)
         panel.grid(False)
         right = np.nanmean(np.diag(shares)) if cells else np.nan
-        told.append(f"{localiser(who)} {right:.2f}" if np.isfinite(right) else f"{localiser(who)} none")
+        told.append(f"{localiser(who)} {right:z.2f}" if np.isfinite(right) else f"{localiser(who)} none")
     for panel in axes.flat[len(names) :]:
         panel.set_visible(False)
     if not names:
@@ -155,7 +155,7 @@ def _scored(panel: Axes, row: int, one: pd.Series, regime: str, look: dict[str, 
 
 def _skills(board: Board) -> str:
     found = [(who, board.score(who, BLIND, HEADLINE)) for who in board.order]
-    return "; ".join(f"{localiser(who)} {one['value']:.2f}" for who, one in found if one is not None)
+    return "; ".join(f"{localiser(who)} {one['value']:z.2f}" for who, one in found if one is not None)
 
 
 def calibration(board: Board) -> Drawn:
@@ -174,7 +174,7 @@ def calibration(board: Board) -> Drawn:
                 panel.plot([flat.mean()], [row + shift], color=colour, marker=marker, markersize=4.5, linestyle="")
         one = board.score(who, BLIND, "calibration")
         if one is not None:
-            panel.text(1.04, row, f"{one['value']:.2f}", va="center", fontsize=SMALL - 0.5, color=INK)
+            panel.text(1.04, row, f"{one['value']:z.2f}", va="center", fontsize=SMALL - 0.5, color=INK)
     for name, colour, marker, _ in looks.values():
         panel.plot([], [], color=colour, marker=marker, markersize=4.5, label=f"memory in {name}")
     panel.text(1.04, -0.9, "AUC", va="center", fontsize=SMALL - 0.5, color=INK)
@@ -190,7 +190,7 @@ def calibration(board: Board) -> Drawn:
     told = []
     for who in names:
         if (one := board.score(who, BLIND, "calibration")) is not None:
-            told.append(f"{localiser(who)} {one['value']:.2f}")
+            told.append(f"{localiser(who)} {one['value']:z.2f}")
     words = (
         "Dots with ranges, a row a localiser: entropy of its answers where memory is in one layer and where it is in "
     )
@@ -212,7 +212,7 @@ def removals(board: Board) -> Drawn:
         for one in of[of["regime"] == BLIND].to_dict("records"):
             true.plot([one["is_true"]], [row], **LOOKS[BLIND], markersize=4.5)
             _gain(planted, row, one, LOOKS[BLIND])
-            told.append(f"{localiser((name, ''))} {one['is_true']:.2f} true, {one['gain']:+.2f}")
+            told.append(f"{localiser((name, ''))} {one['is_true']:z.2f} true, {one['gain']:+.2f}")
         for number, (what, look) in enumerate(shown.items()):
             for one in of[(of["regime"] == ACQUIRED) & (of["what"] == what)].to_dict("records"):
                 _gain(acquired, row + 0.7 * ((number + 0.5) / len(shown) - 0.5), one, look)

@@ -26,7 +26,7 @@ def loss_curves(models: Sequence[Shipped]) -> Drawn:
             losses = model.losses[model.losses["split"] == "validation"]
             look = {"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[number % len(MARKERS)]}
             panel.plot(losses["tokens"] / 1e6, losses["loss"], label=model.spec.title, markersize=3, **look)
-            parts.append(f"{model.spec.title} from {losses['loss'].iloc[0]:.2f} to {losses['loss'].iloc[-1]:.2f}")
+            parts.append(f"{model.spec.title} from {losses['loss'].iloc[0]:z.2f} to {losses['loss'].iloc[-1]:z.2f}")
         panel.legend(fontsize=SMALL)
     name_axes(figure, "million tokens seen", "held-out loss (nats)")
     words = (
@@ -80,7 +80,7 @@ def starts_by_task(worth: Worth) -> Drawn:
             rows = [tasks.index(task) for task in mean.index]
             panel.plot(mean.to_numpy(), rows, linestyle="", marker=marker, color=colour, markersize=5, alpha=0.85)
         panel.plot([], [], linestyle="", marker=marker, color=colour, label=label)
-        parts.append(f"{label}: {np.mean([mean.mean() for mean in means]):.2f}")
+        parts.append(f"{label}: {np.mean([mean.mean() for mean in means]):z.2f}")
     for row, task in enumerate(tasks):
         panel.plot([worth.majority[task]] * 2, [row - 0.35, row + 0.35], color=INK, linestyle=":", linewidth=1.4)
     panel.plot([], [], color=INK, linestyle=":", linewidth=1.4, label="majority class")

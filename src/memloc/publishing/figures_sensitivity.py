@@ -130,7 +130,7 @@ def changes(found: Sensitivity) -> Drawn:
 def _change_words(found: Sensitivity) -> str:
     words = "Dots, a row a variant and a marker a task and model: change of depth across, 0 in the middle. "
     words += (
-        f"The shaded band reaches {found.spread.limit:.2f} to both sides. " if found.spread else "There is no band. "
+        f"The shaded band reaches {found.spread.limit:z.2f} to both sides. " if found.spread else "There is no band. "
     )
     told = [f"{run.title} {span(_changes(found, name))}" for name, run in found.variants.items()]
     return words + (f"Changes: {'; '.join(told)}." if told else "There is no variant.")

@@ -163,7 +163,7 @@ def study_sizes() -> Drawn:
         small, large = grid.to_numpy(float).T
         rho = float(correlation(small, large, "spearman")[0])
         above = int((large > small).sum())
-        told.append(f"{name}: rank correlation {rho:.2f}, {above} of {len(grid)} tasks above the diagonal")
+        told.append(f"{name}: rank correlation {rho:z.2f}, {above} of {len(grid)} tasks above the diagonal")
     for number, task in enumerate(tasks):
         panels[0].plot([], [], label=task, **task_look(number, True))
     legend_above(figure, panels[0], 4)

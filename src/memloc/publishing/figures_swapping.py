@@ -209,8 +209,8 @@ def _centre_words(swapping: Swapping) -> str:
     where = {key: float(place.mcog.value) for key, place in swapping.places.items()}
     low, high = min(where, key=lambda k: where[k]), max(where, key=lambda k: where[k])
     return words + (
-        f"The lowest centre is {where[low]:.2f} ({low[0]}, {model_title(low[1])}), the highest {where[high]:.2f} "
+        f"The lowest centre is {where[low]:z.2f} ({low[0]}, {model_title(low[1])}), the highest {where[high]:z.2f} "
         f"({high[0]}, {model_title(high[1])})."
         if len(where) > 1
-        else f"The only centre is {where[low]:.2f}."
+        else f"The only centre is {where[low]:z.2f}."
     )

@@ -42,7 +42,7 @@ def memorisation_curves(training: Training) -> Drawn:
     ahead = _clean_ahead(training.traces)
     frozen = _frozen_end(training.traces)
     head = (
-        f" The frozen arm, where only the head learns, ends between {frozen[0]:.2f} and {frozen[1]:.2f}."
+        f" The frozen arm, where only the head learns, ends between {frozen[0]:z.2f} and {frozen[1]:z.2f}."
         if frozen
         else ""
     )

@@ -168,8 +168,8 @@ def status_table(training: Training) -> pd.DataFrame:
             "model": status["model"].map(model_title),
             "seed": status["seed"],
             "epochs": status["epochs"],
-            **{head: status[name].map("{:.3f}".format) for name, head in percent.items()},
-            "p": status["p_value"].map(lambda p: "< .001" if p < 0.001 else f"{p:.3f}"),
+            **{head: status[name].map("{:z.3f}".format) for name, head in percent.items()},
+            "p": status["p_value"].map(lambda p: "< .001" if p < 0.001 else f"{p:z.3f}"),
             "labels": np.where(status["memorised"], "memorised", "not memorised"),
             "task learnt?": np.where(status["learnt"], "learnt", "not learnt"),
         }

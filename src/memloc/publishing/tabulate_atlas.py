@@ -105,7 +105,7 @@ def _centre_row(found: Found) -> dict[str, str]:
         "model": model_title(found.place[1]),
         "run": found.run,
         "M-CoG [95 %]": str(found.centre),
-        "attainable": f"{low:.2f} to {high:.2f}",
+        "attainable": f"{low:z.2f} to {high:z.2f}",
         "depth, 0 to 1": number(found.weights.relative),
         "seeds": str(found.seeds),
         "": "" if found.counted else "task not learnt",
@@ -143,7 +143,7 @@ def study_table(entry: Entry) -> pd.DataFrame:
             "whose": "the study's",
             "model": model_title(model),
             "layers": str(of.layers),
-            "M-CoG, swapping": f"{of.tasks[entry.name]:.2f} ± {of.tolerance:g}",
+            "M-CoG, swapping": f"{of.tasks[entry.name]:z.2f} ± {of.tolerance:g}",
             "its depth, 0 to 1": number(study_depth(of, entry.name)[0]),
             "mean M-CoG of four techniques": _told(four, model, entry.name, ".2f"),
             "crossing (layer)": _told(crossing, model, entry.name, "g"),
@@ -234,9 +234,9 @@ def family_study_table(family: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "task": tasks(),
-            "M-CoG, swapping": [f"{swapping.tasks[task]:.2f}" for task in tasks()],
+            "M-CoG, swapping": [f"{swapping.tasks[task]:z.2f}" for task in tasks()],
             "depth, 0 to 1": [number(study_depth(swapping, task)[0]) for task in tasks()],
-            "mean M-CoG of four techniques": [f"{four.tasks[task]:.2f}" for task in tasks()],
+            "mean M-CoG of four techniques": [f"{four.tasks[task]:z.2f}" for task in tasks()],
             f"crossing (layer of {crossing.layers})": [f"{crossing.tasks[task]:g}" for task in tasks()],
         }
     )

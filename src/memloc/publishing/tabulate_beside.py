@@ -26,7 +26,7 @@ def depth_table(beside: Beside) -> pd.DataFrame:
             row[f"{technique}: M-CoG [95 %]"] = str(beside.centres[place][technique])
             row[f"{technique}: depth"] = number(found.relative)
         if place[0] in told.tasks:
-            row[f"{told.title} ({told.layers} layers), mean of its four"] = f"{told.tasks[place[0]]:.2f}"
+            row[f"{told.title} ({told.layers} layers), mean of its four"] = f"{told.tasks[place[0]]:z.2f}"
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
 
@@ -37,7 +37,7 @@ def range_table(beside: Beside) -> pd.DataFrame:
     for techniques in beside.places.values():
         for technique, weights in techniques.items():
             low, high = weights.bounds
-            found[weights.num_layers, technique] = f"{low:.2f} to {high:.2f}"
+            found[weights.num_layers, technique] = f"{low:z.2f} to {high:z.2f}"
     depths = sorted({depth for depth, _ in found})
     return pd.DataFrame(
         {
@@ -65,7 +65,7 @@ def agreement_table(beside: Beside, between: str) -> pd.DataFrame:
                 "95 % over tasks": DASH if low == DASH or pair["tasks"] < LEAST else f"[{low}, {high}]",
                 "points": int(pair["n"]),
                 "tasks": int(pair["tasks"]),
-                "study": DASH if told is None else f"{told:.2f}",
+                "study": DASH if told is None else f"{told:z.2f}",
             }
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -84,7 +84,7 @@ def study_models() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "the study's models": [" and ".join(map(model_title, pair)) for pair in pairs],
-            "M-CoG": [f"{value:.2f}" for value in mcog.values()],
-            "layer weights": [f"{weights[pair]:.2f}" for pair in mcog],
+            "M-CoG": [f"{value:z.2f}" for value in mcog.values()],
+            "layer weights": [f"{weights[pair]:z.2f}" for pair in mcog],
         }
     )

@@ -89,7 +89,7 @@ def order_table(found: Binarised) -> pd.DataFrame:
                 "rho": number(row["value"]),
                 "study": DASH if study is None else number(study),
                 "95 % over tasks": f"[{number(row['low'])}, {number(row['high'])}]" if known else DASH,
-                "p": f"{row['p_value']:.3f}" if known else DASH,
+                "p": f"{row['p_value']:z.3f}" if known else DASH,
                 "orders": int(row["arrangements"]),
                 "points": int(row["n"]),
                 "tasks": int(row["tasks"]),
@@ -124,8 +124,8 @@ def study_table() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "task": tasks,
-            "the study's M-CoG, all classes": [f"{many[task]:.2f}" for task in tasks],
-            "two classes": [f"{two[f'{task}v2']:.2f}" for task in tasks],
+            "the study's M-CoG, all classes": [f"{many[task]:z.2f}" for task in tasks],
+            "two classes": [f"{two[f'{task}v2']:z.2f}" for task in tasks],
             "two less all": [f"{value:+.2f}" for value in change],
         }
     )
@@ -141,7 +141,7 @@ def _study(name: str, technique: str = "swapping", metric: str = CENTRE) -> floa
 def binarised_facts(found: Binarised | None) -> dict[str, str]:
     """Numbers of the sentences: the study's always, the run's where there is one."""
     figures = told(MANY)
-    facts = {f"study-{name}": f"{_study(name):.2f}" for name in STUDY}
+    facts = {f"study-{name}": f"{_study(name):z.2f}" for name in STUDY}
     facts |= {"study-how": figures.how, "study-tolerance": f"{figures.tolerance:g}"}
     if found is None:
         where = f"How many rows a task and its variant have is said in the profile {RUN}."
@@ -188,8 +188,8 @@ def _rho(part: pd.DataFrame) -> str:
     row: dict[Any, Any] = next(iter(part[part["model"] == ALL].to_dict("records")), {})
     if not row or not np.isfinite(row["value"]):
         return NONE
-    ends = f"95 % over tasks [{row['low']:.2f}, {row['high']:.2f}]"
-    return f"{row['value']:.2f} ({row['n']} points of {row['tasks']} tasks, {ends})"
+    ends = f"95 % over tasks [{row['low']:z.2f}, {row['high']:z.2f}]"
+    return f"{row['value']:z.2f} ({row['n']} points of {row['tasks']} tasks, {ends})"
 
 
 def _words(interval: Interval) -> str:

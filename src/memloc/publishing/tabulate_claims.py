@@ -125,7 +125,7 @@ def _study_part(claim: str, part: str) -> PartResult:
 def known_of_study(claim: Claim, part: Part) -> tuple[str, str]:
     """The study's number of a part in words, and how it is known; empty where it is not."""
     if (known := told_value(claim.id, part.name)) is not None:
-        return f"{known[0]:.2f}", known[1]
+        return f"{known[0]:z.2f}", known[1]
     found = _study_part(claim.id, part.name)
     return (DASH, "") if math.isnan(found.statistic) else (number_told(found, claim.unit), BY_RULE)
 
@@ -154,7 +154,7 @@ def number_told(found: PartResult, unit: str) -> str:
     """A part's number and how many units it is of; a dash where it is not known."""
     if math.isnan(found.statistic):
         return DASH
-    return f"{found.statistic:.2f} ({units(found, unit)})"
+    return f"{found.statistic:z.2f} ({units(found, unit)})"
 
 
 def units(found: PartResult, unit: str) -> str:

@@ -40,7 +40,7 @@ def three_places() -> tuple[pd.DataFrame, dict[str, str]]:
             {
                 "true place": PLACES[setting],
                 "layers": f"{targets[0]}, {targets[1]}",
-                **{f"w{n}": f"{value:.2f}" for n, value in enumerate(weight, start=1)},
+                **{f"w{n}": f"{value:z.2f}" for n, value in enumerate(weight, start=1)},
                 "top": str(order[0]),
                 "found@1": f"{float(order[0] in targets):g}",
                 "top two": f"{order[0]}, {order[1]}",
@@ -50,7 +50,7 @@ def three_places() -> tuple[pd.DataFrame, dict[str, str]]:
     first, second = score_table([found]).astype({"accuracy": float}).to_dict("records")
     numbers = {"at1": first["accuracy"], "at2": second["accuracy"]}
     numbers |= {name: first[name] for name in ("low", "high", "constant")}
-    return pd.DataFrame(rows), {name: f"{value:.2f}" for name, value in numbers.items()}
+    return pd.DataFrame(rows), {name: f"{value:z.2f}" for name, value in numbers.items()}
 
 
 def runs_table(known: Known) -> pd.DataFrame:
@@ -67,7 +67,7 @@ def runs_table(known: Known) -> pd.DataFrame:
                     "place": PLACES[setting],
                     "layers": "{}, {}".format(*target_layers(setting, len(found.weights[setting]))),
                     "epochs": str(known.epochs[cell, setting]),
-                    "accuracy on noisy": f"{noisy:.3f}",
+                    "accuracy on noisy": f"{noisy:z.3f}",
                     "counts": "yes" if found.memorised else "no",
                 }
             )
@@ -99,12 +99,12 @@ def scores_table(known: Known) -> pd.DataFrame:
             chosen = table[(table["technique"] == technique) & (table["rank"] == rank)]
             for one in chosen.to_dict("records"):
                 row["control runs"] = str(one["trials"])
-                row[f"accuracy@{rank} [95 %]"] = f"{one['accuracy']:.2f} [{one['low']:.2f}, {one['high']:.2f}]"
-                row[f"best constant@{rank}"] = f"{one['constant']:.2f}"
+                row[f"accuracy@{rank} [95 %]"] = f"{one['accuracy']:z.2f} [{one['low']:z.2f}, {one['high']:z.2f}]"
+                row[f"best constant@{rank}"] = f"{one['constant']:z.2f}"
                 row[f"above it@{rank}"] = (
                     "yes" if one["better"] else "cannot tell" if one["high"] > one["constant"] else "no"
                 )
-            row[f"study@{rank}"] = DASH if study is None else f"{study:.2f}"
+            row[f"study@{rank}"] = DASH if study is None else f"{study:z.2f}"
         rows.append(row)
     return pd.DataFrame(rows).fillna(DASH)
 
@@ -119,7 +119,7 @@ def rules_table(known: Known) -> pd.DataFrame:
             row[f"{name}: runs"] = str(found["trials"].max()) if len(found) else "0"
             for rank in (1, 2):
                 chosen = found.loc[found["rank"] == rank, "accuracy"]
-                row[f"{name}: @{rank}"] = f"{chosen.iloc[0]:.2f}" if len(chosen) else DASH
+                row[f"{name}: @{rank}"] = f"{chosen.iloc[0]:z.2f}" if len(chosen) else DASH
         rows.append(row)
     return pd.DataFrame(rows) if rows else pd.DataFrame({"rules": ["nothing counts"]})
 
@@ -169,7 +169,7 @@ def control_facts(known: Known | None) -> dict[str, str]:
 
 
 def _told(table: pd.DataFrame) -> str:
-    return "; ".join(f"{name} {value:.2f}" for name, value in table["accuracy"].items()) or NONE
+    return "; ".join(f"{name} {value:z.2f}" for name, value in table["accuracy"].items()) or NONE
 
 
 def missed(known: Known) -> str:

@@ -36,15 +36,15 @@ def depth_table(swapping: Swapping) -> pd.DataFrame:
                 "seeds": str(place.seeds),
                 "noisy examples": str(place.noisy),
                 "M-CoG [95 %]": str(mcog),
-                "attainable": f"{place.bounds[0]:.2f} to {place.bounds[1]:.2f}",
+                "attainable": f"{place.bounds[0]:z.2f} to {place.bounds[1]:z.2f}",
                 "depth, 0 to 1 [95 %]": str(along),
                 "interval over": place.unit,
             }
         if task in told.tasks:
             value, tolerance = study_depth(told, task)
             row |= {
-                f"{told.title}, 0 to 1": f"{value:.2f} ± {tolerance:.3f}",
-                f"M-CoG, {told.title}": f"{told.tasks[task]:.2f}",
+                f"{told.title}, 0 to 1": f"{value:z.2f} ± {tolerance:z.3f}",
+                f"M-CoG, {told.title}": f"{told.tasks[task]:z.2f}",
             }
         rows.append(row)
     table = pd.DataFrame(rows).fillna("")

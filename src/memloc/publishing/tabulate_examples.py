@@ -56,7 +56,7 @@ def _details(entry: Entry, run: str, technique: str, name: str) -> Iterator[tupl
 
 
 def _row(run: str, place: Place, what: str, values: pd.Series) -> dict[str, str]:
-    told = [f"{idx} ({value:.2f})" for idx, value in values.items()]
+    told = [f"{idx} ({value:z.2f})" for idx, value in values.items()]
     return {"examples": what, "rows of the published file (value)": listed(told)} | {
         "model": model_title(place[1]),
         "run": run,

@@ -179,16 +179,16 @@ def _reached(claim: Claim) -> str:
 def other_numbers() -> dict[str, str]:
     """What the study tells of findings of which it told no number that a rule takes, by claim."""
     spared, halves = told(CLEAN), told(HALVES_TOLD)
-    positions = [f"{value:.2f} ({name})" for name, value in halves.values.items()]
+    positions = [f"{value:z.2f} ({name})" for name, value in halves.values.items()]
     return {
-        "C03": f"published is a mean of {spared.values['mean']:.3f}, SD {spared.values['sd']:.3f}, over all windows",
+        "C03": f"published is a mean of {spared.values['mean']:z.3f}, SD {spared.values['sd']:z.3f}, over all windows",
         "C13": f"published is one model, at {listed(positions)}, {halves.how}",
     }
 
 
 def _number(value: float, interval: tuple[float, float]) -> str:
     low, high = interval
-    return f"{value:.2f}" + (f" [{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else "")
+    return f"{value:z.2f}" + (f" [{low:z.2f}, {high:z.2f}]" if np.isfinite([low, high]).all() else "")
 
 
 def part_table(ledger: Ledger) -> pd.DataFrame:
@@ -238,7 +238,7 @@ def told_p(value: float) -> str:
     """A p value in words; a dash where nothing was tested."""
     if np.isnan(value):
         return DASH
-    return f"< {P_LEAST:g}" if value < P_LEAST else f"{value:.3f}"
+    return f"< {P_LEAST:g}" if value < P_LEAST else f"{value:z.3f}"
 
 
 def rule_table(ledger: Ledger) -> pd.DataFrame:
@@ -268,10 +268,10 @@ def ledger_facts(ledger: Ledger) -> dict[str, str]:
         "learnt": "; ".join(f"{run} {_learnt(ledger.status[run])}" for run in ledger.runs) or "there is none",
         "comparisons": known.multiple_comparisons.strip(),
         "unit": known.unit_of_resampling.strip(),
-        "clean-mean": f"{mean:.3f}",
-        "clean-sd": f"{sd:.3f}",
+        "clean-mean": f"{mean:z.3f}",
+        "clean-sd": f"{sd:z.3f}",
         # numbers between two ends vary most where all lie at the ends (Bhatia and Davis 2000)
-        "clean-most": f"{np.sqrt((1 - mean) * (mean - SPARED)):.3f}",
+        "clean-most": f"{np.sqrt((1 - mean) * (mean - SPARED)):z.3f}",
         "clean-spared": f"{SPARED:g}",
     }
 

@@ -72,7 +72,7 @@ def relation_table(mapped: Mapped) -> pd.DataFrame:
                 "rho": number(found["value"]),
                 "study": _study(found["metric"], found["score"], found["model"]),
                 "95 % over tasks": f"[{low}, {high}]" if enough and DASH not in (low, high) else DASH,
-                "p": f"{found['p_value']:.3f}" if enough and np.isfinite(found["p_value"]) else DASH,
+                "p": f"{found['p_value']:z.3f}" if enough and np.isfinite(found["p_value"]) else DASH,
                 "orders": int(found["arrangements"]),
                 "points": int(found["n"]),
                 "tasks": int(found["tasks"]),
@@ -85,7 +85,7 @@ def _study(metric: str, score: str, model: str) -> str:
     """The study's correlation; its M-CoG is the mean of four techniques."""
     name = f"relation of {'mcog' if metric == RELATIVE else metric} with {score}"
     value = told(name).values.get(model) if name in told_names() else None
-    return DASH if value is None else f"{value:.2f}"
+    return DASH if value is None else f"{value:z.2f}"
 
 
 def map_facts(mapped: Mapped) -> dict[str, str]:
@@ -111,7 +111,7 @@ def map_facts(mapped: Mapped) -> dict[str, str]:
     both = [place for place in scores if place in shares.index]
     share, score = (np.array([float(of[place]) for place in both]) for of in (shares, scores))
     (rho,) = correlation(share, score, "spearman")
-    facts["rho-majority"] = f"{rho:.2f} ({len(both)} points)" if np.isfinite(rho) else NONE
+    facts["rho-majority"] = f"{rho:z.2f} ({len(both)} points)" if np.isfinite(rho) else NONE
     return facts | relation_facts(mapped)
 
 
@@ -128,9 +128,9 @@ def relation_facts(mapped: Mapped) -> dict[str, str]:
             parts = [f"{row['n']} points of {row['tasks']} tasks"]
             if row["tasks"] >= LEAST:
                 known = np.isfinite([row["low"], row["high"]]).all()
-                parts += [f"95 % over tasks [{row['low']:.2f}, {row['high']:.2f}]"] if known else []
-                parts += [f"p = {row['p_value']:.2f}"]
-            words = f"{row['value']:.2f} ({', '.join(parts)})"
+                parts += [f"95 % over tasks [{row['low']:z.2f}, {row['high']:z.2f}]"] if known else []
+                parts += [f"p = {row['p_value']:z.2f}"]
+            words = f"{row['value']:z.2f} ({', '.join(parts)})"
         facts[f"rho-{name}"] = words
     tasks = {task for task, _ in mapped.places}
     facts["tasks-compared"] = str(len(tasks)) if tasks else NONE

@@ -51,15 +51,15 @@ def centres_table(found: Localised) -> pd.DataFrame:
     rows = [
         {
             "technique": row["technique"],
-            "M-CoG": row["reason"] or f"{row['mcog']:.2f}",
-            "attainable": f"{row['lowest']:.2f} to {row['highest']:.2f}",
+            "M-CoG": row["reason"] or f"{row['mcog']:z.2f}",
+            "attainable": f"{row['lowest']:z.2f} to {row['highest']:z.2f}",
             "note": row["baseline"] or "",
         }
         for row in found.mcog.to_dict("records")
     ]
     rows += [{"technique": name, "M-CoG": "did not run", "note": why} for name, why in found.lacking.items()]
     rows += [
-        {"technique": row["technique"], "M-CoG": f"{row['event'].replace('_', ' ')}: {row['value']:.2f}"}
+        {"technique": row["technique"], "M-CoG": f"{row['event'].replace('_', ' ')}: {row['value']:z.2f}"}
         for row in found.events.to_dict("records")
         if row["event"] in ("crossing", "initiation")
     ]

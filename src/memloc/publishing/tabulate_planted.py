@@ -52,10 +52,10 @@ def four_places() -> tuple[pd.DataFrame, dict[str, str]]:
             }
         )
     told = entry_scores(entry, 1, 1)
-    numbers = {name: f"{told[name]['value']:.2f}" for name in ("top_skill", "top_1", "mass")}
-    numbers["skill"] = f"{told['skill']['value']:.3f}"  # as exact as the D that it is made of
+    numbers = {name: f"{told[name]['value']:z.2f}" for name in ("top_skill", "top_1", "mass")}
+    numbers["skill"] = f"{told['skill']['value']:z.3f}"  # as exact as the D that it is made of
     distance = np.mean([float(row["D"]) for row in rows])
-    return pd.DataFrame(rows), {**numbers, "D": f"{distance:.3f}", "constant": f"{best:.2f}", "layer": str(layer)}
+    return pd.DataFrame(rows), {**numbers, "D": f"{distance:z.3f}", "constant": f"{best:z.2f}", "layer": str(layer)}
 
 
 def leaderboard_table(board: Board, regime: str) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def leaderboard_table(board: Board, regime: str) -> pd.DataFrame:
         return pd.DataFrame({f"localiser, {regime}": ["no cell has ground truth"]})
     table = table[table["regime"] == regime].drop(columns=["regime", "tasks"])
     if controls := board.controls():
-        names = {localiser(who[1:]): f"{value:.2f} ({n})" for who, (value, n) in controls.items() if who[0] == regime}
+        names = {localiser(who[1:]): f"{value:z.2f} ({n})" for who, (value, n) in controls.items() if who[0] == regime}
         table["top-1, control"] = [names.get(name, "") for name in table["localiser"]]
     named = {
         "top_skill": "skill, heaviest",
@@ -114,7 +114,7 @@ def parts_table(board: Board) -> pd.DataFrame:
 
 def number(value: float | None) -> str:
     """Two digits, or a dash where there is none."""
-    return DASH if value is None or np.isnan(value) else f"{value:.2f}"
+    return DASH if value is None or np.isnan(value) else f"{value:z.2f}"
 
 
 def planted_table(board: Board) -> pd.DataFrame:
@@ -145,8 +145,8 @@ def settled_table(board: Board) -> pd.DataFrame:
             {
                 "places": str(kind),
                 "settled models": str(len(found[CELL].drop_duplicates())),
-                "true layer moved, planting": f"{found.loc[true, 'moved_injected'].mean():.3f}",
-                "other layers, at most": f"{others['moved_injected'].max():.3f}" if len(others) else DASH,
+                "true layer moved, planting": f"{found.loc[true, 'moved_injected'].mean():z.3f}",
+                "other layers, at most": f"{others['moved_injected'].max():z.3f}" if len(others) else DASH,
                 "all layers, settling": span_of(found["moved_settled"], 3),
                 "wrong labels left, true layer put back": number(float(found.loc[true, "noisy"].mean())),
                 "another, at least": number(float(others["noisy"].min())) if len(others) else DASH,
@@ -176,8 +176,11 @@ def recall_table(board: Board) -> pd.DataFrame:
     """Localisers of units."""
     rows = [
         {"regime": row["regime"], "localiser": localiser((row["technique"], "")), "recall": in_words(row)}
-        | {"chance": f"{row['chance']:.3f}", "under chance, 95 %": f"{row['null_low']:.3f} to {row['null_high']:.3f}"}
-        | {"p": f"{row['p']:.3f}", "cells": str(row["cells"])}
+        | {
+            "chance": f"{row['chance']:z.3f}",
+            "under chance, 95 %": f"{row['null_low']:z.3f} to {row['null_high']:z.3f}",
+        }
+        | {"p": f"{row['p']:z.3f}", "cells": str(row["cells"])}
         for row in board.recalls.to_dict("records")
     ]
     return pd.DataFrame(rows) if rows else pd.DataFrame({"localiser": ["nobody was asked about units"]})
@@ -193,11 +196,11 @@ def removal_table(board: Board, regime: str) -> pd.DataFrame:
                 f"localiser, {regime}": localiser((row["technique"], "")),
                 "taken out": row["what"],
                 "true": number(row["is_true"]),
-                "wrong labels forgotten": f"{row['forgets']:.2f}",
-                "at random": f"{row['random']:.2f}",
+                "wrong labels forgotten": f"{row['forgets']:z.2f}",
+                "at random": f"{row['random']:z.2f}",
                 "difference": in_words(gain),
-                "right labels lost": f"{row['loses']:.2f}",
-                "lost at random": f"{row['loses_random']:.2f}",
+                "right labels lost": f"{row['loses']:z.2f}",
+                "lost at random": f"{row['loses_random']:z.2f}",
                 "cells": str(row["cells"]),
             }
         )
@@ -215,7 +218,7 @@ def acquired_table(board: Board) -> pd.DataFrame:
             entry = board.entries.get((BLIND, *who))
             flat[name] = [entropy(w[None])[0] for w in entry.chosen((kind,)).weights] if entry else []
         row = {"localiser": localiser(who), "heaviest layer": _heaviest(weights)}
-        row |= {f"entropy: {name}": f"{np.mean(values):.2f}" if values else DASH for name, values in flat.items()}
+        row |= {f"entropy: {name}": f"{np.mean(values):z.2f}" if values else DASH for name, values in flat.items()}
         rows.append({**row, "cells": str(len(weights))})
     return pd.DataFrame(rows) if rows else pd.DataFrame({"localiser": ["nobody was asked about acquired memory"]})
 

@@ -31,7 +31,7 @@ def models_table(models: Sequence[Shipped]) -> pd.DataFrame:
                 "file": f"{model.megabytes:.1f} MB",
                 "learnt to": "fill gaps" if model.masked else "go on",
                 "tokens seen": f"{tokens / 1e6:.1f} M",
-                "held-out loss": f"{loss:.2f} nats",
+                "held-out loss": f"{loss:z.2f} nats",
                 "perplexity": f"{math.exp(loss):.0f}",
                 "hours": f"{model.losses['seconds'].max() / 3600:.1f}",
             }
@@ -43,7 +43,7 @@ def gaps_table(said: pd.DataFrame) -> pd.DataFrame:
     """What the masked models put into gaps, from what the models say (``tables.SAID``)."""
     rows = []
     for (model, prompt), found in said.dropna(subset="probability").groupby(["model", "prompt"], sort=False):
-        words = [f"{word} ({chance:.2f})" for word, chance in zip(found["text"], found["probability"], strict=True)]
+        words = [f"{word} ({chance:z.2f})" for word, chance in zip(found["text"], found["probability"], strict=True)]
         rows.append({"model": model, "sentence": prompt, "likeliest words": ", ".join(words)})
     return pd.DataFrame(rows)
 
@@ -59,11 +59,11 @@ def worth_table(worth: Worth) -> pd.DataFrame:
     starts[WORDS] = WORDS
     rows = []
     for task in sort_tasks(worth.majority):
-        row = {"task": task, "majority": f"{worth.majority[task]:.3f}"}
+        row = {"task": task, "majority": f"{worth.majority[task]:z.3f}"}
         for start, title in starts.items():
             found = worth.scores[(worth.scores["task"] == task) & (worth.scores["start"] == start)]["accuracy"]
-            spread = f" ± {(found.max() - found.min()) / 2:.3f}" if len(found) > 1 else ""
-            row[title] = f"{found.mean():.3f}{spread}" if len(found) else NONE
+            spread = f" ± {(found.max() - found.min()) / 2:z.3f}" if len(found) > 1 else ""
+            row[title] = f"{found.mean():z.3f}{spread}" if len(found) else NONE
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -79,7 +79,7 @@ def shipped_facts(models: Sequence[Shipped]) -> dict[str, str]:
         "parameters": f"{span([round(model.parameters / 1e6, 1) for model in models], 1)} million",
         "layers": _alike([str(model.spec.layers) for model in models]),
         "hidden": _alike([str(model.spec.hidden) for model in models]),
-        "losses": listed([f"{model_title(name)} {loss:.2f}" for name, (_, loss) in ends.items()]),
+        "losses": listed([f"{model_title(name)} {loss:z.2f}" for name, (_, loss) in ends.items()]),
         "masked": f"{100 * MASKED:g} %",
     }
 
@@ -116,7 +116,7 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
         "rows": f"{run.data.cap:,}",
         "gains": listed(gains),
         "wins": listed(wins),
-        "words": f"{words.mean():.3f}",
+        "words": f"{words.mean():z.3f}",
         "beaten": listed(beaten),
         "unlearnt": listed(sort_tasks(unlearnt)) or NONE,
         "stuck": listed(stuck),

@@ -58,10 +58,10 @@ def exponent_table(growth: Growth) -> pd.DataFrame:
             "technique": axis.technique,
             "varied": "members" if key == ("maps", "seeds") else VARIED[axis.varied],
             "from, to": f"{axis.sizes[0]:g}, {axis.sizes[-1]:g}",
-            "exponent": f"{axis.measured.value:.2f}",
-            "95 %": f"{axis.measured.low:.2f} to {axis.measured.high:.2f}",
-            "formula's": f"{round(axis.counted, 2) + 0:.2f}",  # no minus before a zero
-            "line's": f"{round(axis.line, 2) + 0:.2f}",
+            "exponent": f"{axis.measured.value:z.2f}",
+            "95 %": f"{axis.measured.low:z.2f} to {axis.measured.high:z.2f}",
+            "formula's": f"{round(axis.counted, 2) + 0:z.2f}",  # no minus before a zero
+            "line's": f"{round(axis.line, 2) + 0:z.2f}",
             "furthest": f"{100 * axis.deviation:.0f} %",
             "holds": "yes" if axis.holds else "no",
         }
@@ -77,7 +77,7 @@ def steps_table(steps: pd.DataFrame) -> pd.DataFrame:
             "layers x width": steps["shape"],
             "step": steps["kind"],
             "examples x tokens": [f"{b} x {t}" for b, t in zip(steps["batch"], steps["tokens"], strict=True)],
-            "CPU seconds": [f"{seconds:.2f}" for seconds in steps["seconds"]],
+            "CPU seconds": [f"{seconds:z.2f}" for seconds in steps["seconds"]],
             "GFLOP/s": [f"{speed / 1e9:.0f}" for speed in steps["speed"]],
             "best of": steps["repeats"].astype(str),
             "threads": steps["threads"].astype(str),

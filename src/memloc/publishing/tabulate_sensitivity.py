@@ -48,7 +48,7 @@ def _where(run: Run, place: Place) -> dict[str, Any]:
         row |= {
             "M-CoG [95 %]": str(here.mcog),
             "depth, 0 to 1": str(run.depth(place)),
-            "attainable": f"{here.bounds[0]:.2f} to {here.bounds[1]:.2f}",
+            "attainable": f"{here.bounds[0]:z.2f} to {here.bounds[1]:z.2f}",
         }
     return row | {
         "wrong labels given back": number(_given_back(run, place)),
@@ -100,7 +100,7 @@ def range_table(retraining: Swapping) -> pd.DataFrame:
     for (_, model), by_technique in _choices(retraining).items():
         column = f"attainable with {get_model(model).layers} layers"
         for name, choice in (pair for found in by_technique.values() for pair in found.items()):
-            ranges.setdefault(name, {})[column] = f"{choice.bounds[0]:.2f} to {choice.bounds[1]:.2f}"
+            ranges.setdefault(name, {})[column] = f"{choice.bounds[0]:z.2f} to {choice.bounds[1]:z.2f}"
     return pd.DataFrame([{"windows": name, **columns} for name, columns in ranges.items()]).fillna("")
 
 
@@ -126,7 +126,7 @@ def window_facts(retraining: Swapping | None) -> dict[str, str]:
         found = by_technique["swapping"]
         for name in found:
             moved.setdefault(name, []).append(abs(found[name].depth - found[USUAL].depth))
-    told = [f"{name}: {np.nanmax(of):.2f}" for name, of in moved.items() if name != USUAL and np.isfinite(of).any()]
+    told = [f"{name}: {np.nanmax(of):z.2f}" for name, of in moved.items() if name != USUAL and np.isfinite(of).any()]
     words = (
         f"Numbers of the run {retraining.study.profile.name}. {retraining.study.origin} The furthest that a depth by "
     )
@@ -150,7 +150,7 @@ def sensitivity_facts(found: Sensitivity | None) -> dict[str, str]:
         "interval": _interval(found),
         "changes": _changes(found),
         "memorised": _memorised(found),
-        "limit": f"{found.spread.limit:.2f}" if found.spread else UNKNOWN,
+        "limit": f"{found.spread.limit:z.2f}" if found.spread else UNKNOWN,
         "times": f"{_times(found):.1f}" if np.isfinite(_times(found)) else UNKNOWN,
         "beyond": f"{int(other['beyond'].sum())} of {len(other)}" if found.spread else UNKNOWN,
     }
@@ -179,9 +179,9 @@ def _draws(found: Sensitivity) -> str:
     places = sum(len(found.drawn(place)) > 1 for place in found.counted)
     words = f"Over {places} combinations of task and model with up to {len(found.draws)} draws each, one draw has a "
     words += (
-        f"standard deviation of {found.spread.deviation:.3f} in depth ({found.spread.freedom} degrees of freedom). "
+        f"standard deviation of {found.spread.deviation:z.3f} in depth ({found.spread.freedom} degrees of freedom). "
     )
-    return f"{words}Two draws lie further apart than {found.spread.limit:.2f} in one of {LEVEL} cases."
+    return f"{words}Two draws lie further apart than {found.spread.limit:z.2f} in one of {LEVEL} cases."
 
 
 def _interval(found: Sensitivity) -> str:

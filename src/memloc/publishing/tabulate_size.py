@@ -88,7 +88,7 @@ def order_table(sized: Sized) -> pd.DataFrame:
             "second": model_title(row["second"]),
             "rho": number(row["value"]),
             "95 % over tasks": f"[{number(row['low'])}, {number(row['high'])}]",
-            "p": f"{row['p_value']:.3f}",
+            "p": f"{row['p_value']:z.3f}",
             "orders": int(row["arrangements"]),
             "tasks": int(row["tasks"]),
         }
@@ -210,8 +210,8 @@ def study_facts() -> dict[str, str]:
     study, printed = study_centres(READINGS[0], (SAME_FAMILY, LARGER)), told(PRINTED["events"]).values
     return {
         "deeper": f"{int((study[LARGER] > study[SAME_FAMILY]).sum())} of {len(study)}",
-        "crossing": f"{printed['crossing']:.2f}",
-        "initiation": f"{printed['initiation']:.2f}",
+        "crossing": f"{printed['crossing']:z.2f}",
+        "initiation": f"{printed['initiation']:z.2f}",
         "rho": span(list(told(PRINTED[CENTRE]).values.values())),
     }
 
@@ -227,7 +227,7 @@ def _state(studies: Mapping[str, AnyStudy]) -> str:
 def _least(tasks: Iterable[int]) -> str:
     """The smallest two-sided p value that so many tasks can have: two orders of all agree or disagree wholly."""
     most = max((int(number) for number in tasks), default=0)
-    return f"{2 / math.factorial(most):.3f}" if most >= LEAST else NONE
+    return f"{2 / math.factorial(most):z.3f}" if most >= LEAST else NONE
 
 
 def cost_facts(calculated: Calculated) -> dict[str, str]:

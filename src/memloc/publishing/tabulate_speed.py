@@ -69,8 +69,8 @@ def speed_table(measured: pd.DataFrame) -> pd.DataFrame:
             "model": f"{row['model']} ({row['layers']} x {row['hidden']})",
             "examples": f"{row['rows']} of {row['task']}, {row['tokens']:.0f} tokens",
             "classes": str(row["classes"]),
-            "plain": f"{row['plain_seconds']:.2f} s",
-            "memloc": f"{row['ours_seconds']:.2f} s",
+            "plain": f"{row['plain_seconds']:z.2f} s",
+            "memloc": f"{row['ours_seconds']:z.2f} s",
             "times as fast": f"{row['ratio']:.1f}",
             "peak memory, plain": f"{row['plain_mb']:.0f} MB",
             "memloc's": f"{row['ours_mb']:.0f} MB",
@@ -96,8 +96,8 @@ def growth_table(measured: pd.DataFrame) -> pd.DataFrame:
             "N": str(row["rows"]),
             "L": str(row["layers"]),
             "C": str(row["classes"]),
-            "plain": f"{row['plain_seconds']:.2f} s",
-            "memloc": f"{row['ours_seconds']:.2f} s",
+            "plain": f"{row['plain_seconds']:z.2f} s",
+            "memloc": f"{row['ours_seconds']:z.2f} s",
             "times as fast": f"{row['ratio']:.1f}",
         }
         for row in kept.to_dict("records")

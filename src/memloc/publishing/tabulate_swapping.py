@@ -27,11 +27,11 @@ def _swapping_row(swapping: Swapping, place: Place) -> dict[str, Any]:
         "seeds": str(found.seeds),
         "noisy examples": str(found.noisy),
         "M-CoG [95 %]": str(found.mcog),
-        "attainable": f"{found.bounds[0]:.2f} to {found.bounds[1]:.2f}",
+        "attainable": f"{found.bounds[0]:z.2f} to {found.bounds[1]:z.2f}",
         "M-CoG, k = 1": found.centre_k1,
         "most forgotten by one layer": found.most_by_one,
         "shortest window that forgets 90 %": shortest_window(swapping, place),
-        "lowest accuracy on clean": f"{found.clean:.3f}",
+        "lowest accuracy on clean": f"{found.clean:z.3f}",
     }
 
 

@@ -47,7 +47,7 @@ def retraining_table(retraining: Swapping) -> pd.DataFrame:
                 "seeds": str(found.seeds),
                 "noisy examples": str(found.noisy),
                 "M-CoG [95 %]": str(found.mcog),
-                "attainable": f"{found.bounds[0]:.2f} to {found.bounds[1]:.2f}",
+                "attainable": f"{found.bounds[0]:z.2f} to {found.bounds[1]:z.2f}",
                 "depth, 0 to 1": number(float(relative_depth(found.mcog.value, found.bounds))),
                 "M-CoG, k = 1": found.centre_k1,
                 "noisy, all layers retrained (m)": number(float(whole["value"].mean()), 3),
@@ -99,7 +99,7 @@ def _correlation(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
         return DASH
     first, second = (np.concatenate([p[side] - p[side].mean() for p in pairs]) for side in (0, 1))
     room = np.sqrt((first**2).sum() * (second**2).sum())
-    return f"{(first * second).sum() / room:.2f}" if room > 0 else DASH
+    return f"{(first * second).sum() / room:z.2f}" if room > 0 else DASH
 
 
 def _by_place(found: Told) -> dict[Place, dict[str, Any]]:
@@ -126,7 +126,7 @@ def probing_table(probing: Told) -> pd.DataFrame:
                 "attainable": f"{means.bounds[0]:.0f} to {means.bounds[1]:.0f}",
                 "sum of rises: of means": number(float(means.weight.sum())),
                 "by seed": number(float(by_seed.weight.sum())),
-                "highest F1 of noisy": f"{noise.max():.2f} (layer {int(noise.argmax())})",
+                "highest F1 of noisy": f"{noise.max():z.2f} (layer {int(noise.argmax())})",
                 "chance of labels": number(chance(probing, place)),
                 "given label known from layer": _layer(events[place][EVENTS["probing"][0]], place),
                 "classes from layer": _layer(events[place][EVENTS["probing"][1]], place),

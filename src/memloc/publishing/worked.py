@@ -51,7 +51,7 @@ def perturbed_fruit(rate: float = 0.15) -> tuple[pd.DataFrame, pd.DataFrame]:
         {
             "class": names,
             "examples": list(CLASSES.values()),
-            f"{rate:g} times that": [f"{rate * count:.2f}" for count in CLASSES.values()],
+            f"{rate:g} times that": [f"{rate * count:z.2f}" for count in CLASSES.values()],
             "noisy": [int((noisy["label"] == label).sum()) for label in range(len(names))],
         }
     )
@@ -79,15 +79,15 @@ def three_layers() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     error = memorisation_error(pd.Series(accuracy).to_numpy(), order, 3)
     weight = layer_weight(error)
     names = [*(f"k = {k}" for k in (1, 2, 3)), "layer weight"]
-    shown = pd.DataFrame([*error, weight], columns=["layer 1", "layer 2", "layer 3"]).map("{:.3f}".format)
+    shown = pd.DataFrame([*error, weight], columns=["layer 1", "layer 2", "layer 3"]).map("{:z.3f}".format)
     shown.insert(0, "", names)
     low, high = attainable_range(order, 3)
     numbers = {
-        "middle": f"{error[1, 1]:.2f}",
-        **{f"w{layer}": f"{value:.3f}" for layer, value in enumerate(weight, start=1)},
-        "mcog": f"{centre_of_gravity(weight):.2f}",
-        "low": f"{low:.2f}",
-        "high": f"{high:.2f}",
+        "middle": f"{error[1, 1]:z.2f}",
+        **{f"w{layer}": f"{value:z.3f}" for layer, value in enumerate(weight, start=1)},
+        "mcog": f"{centre_of_gravity(weight):z.2f}",
+        "low": f"{low:z.2f}",
+        "high": f"{high:z.2f}",
     }
     return given, shown, numbers
 
@@ -114,12 +114,12 @@ def four_models() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     given = pd.DataFrame(list(TOLD.values()), columns=[f"model {n}" for n in range(1, 5)])
     given.insert(0, "example", list(TOLD))
     columns = ["memorisation", "generalisation", "counterfactual"]
-    shown = found[columns].map("{:.2f}".format)
+    shown = found[columns].map("{:z.2f}".format)
     shown.insert(0, "example", list(TOLD))
     wrong = list(TOLD).index("wrong label")
     numbers = {name: str(shown.loc[wrong, name]) for name in columns}
     score = found.loc[found["group"] == "clean", "generalisation"].mean()
-    return given, shown, numbers | {"score": f"{score:.2f}", "clean": str(int((~noisy).sum()))}
+    return given, shown, numbers | {"score": f"{score:z.2f}", "clean": str(int((~noisy).sum()))}
 
 
 # M-CoG of four made-up tasks with all their classes, and with two
@@ -156,7 +156,7 @@ def two_orders() -> tuple[pd.DataFrame, dict[str, str]]:
     close = sum(value >= found - ROUNDING for value in orders)
     numbers = {"sum": squares.sum(), "orders": len(orders), "close": close}
     words = {name: str(int(value)) for name, value in numbers.items()}
-    return shown, words | {"rho": f"{found:.1f}", "p": f"{close / len(orders):.2f}"}
+    return shown, words | {"rho": f"{found:.1f}", "p": f"{close / len(orders):z.2f}"}
 
 
 DEPTHS = (2, 4, 6, 12, 24)
@@ -182,9 +182,9 @@ def first_half() -> tuple[pd.DataFrame, dict[str, str]]:
     for layers in DEPTHS:
         mcog, bounds = held_by_half(layers)
         share, depth = float(layer_share(mcog, layers)), float(relative_depth(mcog, bounds))
-        told = {"mcog": f"{mcog:.2f}", "share": f"{share:.3f}", "depth": f"{depth:.2f}"}
+        told = {"mcog": f"{mcog:z.2f}", "share": f"{share:z.3f}", "depth": f"{depth:z.2f}"}
         numbers |= {f"{name}-{layers}": value for name, value in told.items()}
-        attainable = f"{bounds[0]:.2f} to {bounds[1]:.2f}"
+        attainable = f"{bounds[0]:z.2f} to {bounds[1]:z.2f}"
         row = {"layers": layers, "M-CoG": told["mcog"], "attainable": attainable}
         rows.append({**row, "share of the layers below it": told["share"], "depth": told["depth"]})
     return pd.DataFrame(rows), numbers
@@ -204,12 +204,12 @@ def three_draws() -> tuple[pd.DataFrame, dict[str, str]]:
     """
     values = {place: np.array(depths) for place, depths in DRAWS.items()}
     squares = {place: float(((of - of.mean()) ** 2).sum()) for place, of in values.items()}
-    shown = pd.DataFrame([[f"{depth:.2f}" for depth in depths] for depths in DRAWS.values()])
+    shown = pd.DataFrame([[f"{depth:z.2f}" for depth in depths] for depths in DRAWS.values()])
     shown.columns = pd.Index([f"draw {n}" for n in range(1, shown.shape[1] + 1)])
     shown.insert(0, "", list(DRAWS))
-    shown["mean"] = [f"{of.mean():.2f}" for of in values.values()]
+    shown["mean"] = [f"{of.mean():z.2f}" for of in values.values()]
     shown["sum of squared distances"] = [f"{square:.4f}" for square in squares.values()]
-    shown["variant"] = [f"{OTHER_RATE[place]:.2f}" for place in DRAWS]
+    shown["variant"] = [f"{OTHER_RATE[place]:z.2f}" for place in DRAWS]
     changes = {place: OTHER_RATE[place] - DRAWS[place][0] for place in DRAWS}
     shown["change from draw 1"] = [f"{change:+.2f}" for change in changes.values()]
     found = spread(list(DRAWS.values()))
@@ -217,9 +217,9 @@ def three_draws() -> tuple[pd.DataFrame, dict[str, str]]:
     numbers: dict[str, str] = {
         "squares": f"{sum(squares.values()):.4f}",
         "freedom": str(found.freedom),
-        "deviation": f"{found.deviation:.3f}",
-        "quantile": f"{found.limit / found.deviation / 2**0.5:.2f}",
-        "limit": f"{found.limit:.2f}",
+        "deviation": f"{found.deviation:z.3f}",
+        "quantile": f"{found.limit / found.deviation / 2**0.5:z.2f}",
+        "limit": f"{found.limit:z.2f}",
         **{f"change-{n}": f"{change:+.2f}" for n, change in enumerate(changes.values(), start=1)},
     }
     return shown, numbers

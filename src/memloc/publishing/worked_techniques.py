@@ -44,12 +44,12 @@ def lucky_answers() -> Worked:
     shown = pd.DataFrame(
         {
             "right answers": list(chance),
-            "accuracy": [f"{right / ASKED:.2f}" for right in chance],
-            "p": [f"{value:.3f}" for value in chance.values()],
+            "accuracy": [f"{right / ASKED:z.2f}" for right in chance],
+            "p": [f"{value:z.3f}" for value in chance.values()],
         }
     )
     told = {"asked": str(ASKED), "frequent": str(MOST_FREQUENT), "rate": f"{rate:.1f}"}
-    return shown, told | {f"p-{right}": f"{value:.3f}" for right, value in chance.items()}
+    return shown, told | {f"p-{right}": f"{value:z.3f}" for right, value in chance.items()}
 
 
 # accuracy on noisy examples after retraining each window of a made-up model of three layers
@@ -73,19 +73,19 @@ def three_retrained() -> Worked:
     order = windows(3)
     accuracy = np.array([RETRAINED[window] for window in order])
     scaled = rescaled(accuracy, order, 3)
-    told = {"a": [f"{value:.1f}" for value in accuracy], "a′": [f"{value:.3f}" for value in scaled]}
-    shown = window_table(order, {**told, "forgotten, 1 − a′": [f"{1 - value:.3f}" for value in scaled]})
+    told = {"a": [f"{value:.1f}" for value in accuracy], "a′": [f"{value:z.3f}" for value in scaled]}
+    shown = window_table(order, {**told, "forgotten, 1 − a′": [f"{1 - value:z.3f}" for value in scaled]})
     plain, weight = (layer_weight(memorisation_error(values, order, 3)) for values in (accuracy, scaled))
     low, high = attainable_range(order, 3)
     numbers = {
         "whole": f"{RETRAINED[1, 3]:.1f}",
         "single": f"{RETRAINED[2, 1]:.1f}",
-        "scaled": f"{scaled[order.index((2, 1))]:.3f}",
-        **{f"w{layer}": f"{value:.3f}" for layer, value in enumerate(weight, start=1)},
-        "mcog": f"{centre_of_gravity(weight):.3f}",
-        "plain": f"{centre_of_gravity(plain):.3f}",
-        "low": f"{low:.2f}",
-        "high": f"{high:.2f}",
+        "scaled": f"{scaled[order.index((2, 1))]:z.3f}",
+        **{f"w{layer}": f"{value:z.3f}" for layer, value in enumerate(weight, start=1)},
+        "mcog": f"{centre_of_gravity(weight):z.3f}",
+        "plain": f"{centre_of_gravity(plain):z.3f}",
+        "low": f"{low:z.2f}",
+        "high": f"{high:z.2f}",
     }
     return shown, numbers
 
@@ -133,12 +133,12 @@ def two_pulls() -> Worked:
             "G": [f"{value:g}" for value in pulled["difference"]],
             "G, frozen arm": [f"{value:g}" for value in FROZEN_PULLS],
             "r": [f"{value:g}" for value in pulled["difference"] / FROZEN_PULLS],
-            "weight": [f"{value:.2f}" for value in weight],
+            "weight": [f"{value:z.2f}" for value in weight],
         }
     )
     numbers = {"weight": weight[0], "bare": bare[0], "alone": alone[0]}
     size = {"g": f"{pulled['difference'][0]:g}", "noisy": f"{pulled['noisy'][0]:g}"}
-    return shown, size | {name: f"{value:.2f}" for name, value in numbers.items()}
+    return shown, size | {name: f"{value:z.2f}" for name, value in numbers.items()}
 
 
 def _vector(values: np.ndarray) -> str:
@@ -167,15 +167,15 @@ def two_probes() -> Worked:
     shown = pd.DataFrame(
         {
             "layer": range(1, len(mean) + 1),
-            **{f"probe seed {n}": [f"{value:.2f}" for value in f1] for n, f1 in enumerate(by_seed, start=1)},
-            "mean": [f"{value:.2f}" for value in mean],
-            "weight: rise of the mean": [f"{value:.2f}" for value in first.weight],
-            "mean of the rises": [f"{value:.2f}" for value in other.weight],
+            **{f"probe seed {n}": [f"{value:z.2f}" for value in f1] for n, f1 in enumerate(by_seed, start=1)},
+            "mean": [f"{value:z.2f}" for value in mean],
+            "weight: rise of the mean": [f"{value:z.2f}" for value in first.weight],
+            "mean of the rises": [f"{value:z.2f}" for value in other.weight],
         }
     )
-    numbers = {"frozen": f"{FROZEN_F1:.2f}", "fall": f"{by_seed[1, 2] - by_seed[1, 1]:.2f}".replace("-", "−")}
+    numbers = {"frozen": f"{FROZEN_F1:z.2f}", "fall": f"{by_seed[1, 2] - by_seed[1, 1]:z.2f}".replace("-", "−")}
     told = {"sum": first.weight.sum(), "mcog": first.mcog, "sum-rises": other.weight.sum(), "mcog-rises": other.mcog}
-    return shown, numbers | {name: f"{value:.2f}" for name, value in told.items()}
+    return shown, numbers | {name: f"{value:z.2f}" for name, value in told.items()}
 
 
 # after layers 1 to 4 of a made-up model with two hidden units: the centroids of the label that was given and of the
@@ -209,11 +209,11 @@ def one_path() -> Worked:
             "centroid of the given label": [_vector(values) for values in points[:, 0]],
             "centroid of the original label": [_vector(values) for values in points[:, 1]],
             "state": [_vector(values) for values in points[:, 2]],
-            "position t": [f"{value:.2f}" for value in found],
+            "position t": [f"{value:z.2f}" for value in found],
         }
     )
-    numbers = {"t2": f"{found[1]:.2f}", "way": f"{found[0] - found[-1]:.2f}", "fall": f"{-np.diff(found).min():.2f}"}
-    return shown, numbers | {"cross": str(crossing(found)), "step": f"{largest_step(found):.2f}"}
+    numbers = {"t2": f"{found[1]:z.2f}", "way": f"{found[0] - found[-1]:z.2f}", "fall": f"{-np.diff(found).min():z.2f}"}
+    return shown, numbers | {"cross": str(crossing(found)), "step": f"{largest_step(found):z.2f}"}
 
 
 # M-CoG of four made-up combinations of task and model, of twelve layers, by two techniques
@@ -240,9 +240,9 @@ def two_scales() -> Worked:
         {
             "": list(CENTRES),
             "swapping": [f"{value:.1f}" for value in both[0]],
-            "depth": [f"{value:.2f}" for value in depth[0]],
+            "depth": [f"{value:z.2f}" for value in depth[0]],
             "gradients": [f"{value:.1f}" for value in both[1]],
-            "depth ": [f"{value:.2f}" for value in depth[1]],
+            "depth ": [f"{value:z.2f}" for value in depth[1]],
             "x − mean": [_signed(value) for value in away[0]],
             "y − mean": [_signed(value) for value in away[1]],
             "product": [_signed(value) for value in away[0] * away[1]],
@@ -253,7 +253,7 @@ def two_scales() -> Worked:
     numbers["r"] = float(correlation(both[0], both[1], "pearson")[0])
     numbers |= {"fourth-x": depth[0][3], "fourth-y": depth[1][3]}
     told = {f"fourth-{name}": str(shown[name].iloc[-1]) for name in ("swapping", "gradients")}
-    return shown, told | {name: f"{value:.2f}" for name, value in numbers.items()}
+    return shown, told | {name: f"{value:z.2f}" for name, value in numbers.items()}
 
 
 def _signed(value: float) -> str:
