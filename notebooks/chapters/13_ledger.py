@@ -125,6 +125,9 @@ tabulate.show_table(tabulate_checks.check_table(ledger))
 # - *C10* takes the mean position at the start and asks that it be large enough. A position beyond the original class
 #   counts in its favour, and one far beyond can hide one that falls short. Where noisy examples end no lower than they
 #   began there is no largest step, and the task drops out of that part instead of failing it.
+# - *C08* also takes runs that retrained few window lengths. Where single layers, put back, forget nothing, the window
+#   of all layers is all that is left, and the M-CoG is the middle whatever the memory does. Cells where it is exactly
+#   that, by run: {glue:text}`ledger-still`. A low correlation there speaks of the windows, not of the techniques.
 # - *C09* is about correlations above 0, and takes one of exactly 0 for enough.
 # - *C11* compares two tasks with the others. With two, the interval of a difference can reach beyond what layers can
 #   differ by. It is wide because it knows next to nothing, and the test by exchanging tasks alone decides.

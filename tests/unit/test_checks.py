@@ -72,7 +72,16 @@ def test_numbers_that_are_as_asked_or_of_too_little_data_are_not_shown(
 ) -> None:
     ledger = written(tmp_path, monkeypatch, {"small": (NOT_LEARNT, ["nano-bert"])})
     assert checks.check_table(ledger).empty, "three tasks are no evidence, whatever they show"
-    assert checks.check_facts(ledger) == {"checked": checks.NO_DIFFERENCE}
+    assert checks.check_facts(ledger) == {"checked": checks.NO_DIFFERENCE, "still": "none"}
+
+
+def test_centres_that_only_the_window_of_all_layers_decides_are_counted() -> None:
+    def rows(technique: str, model: str, values: list[float]) -> pd.DataFrame:
+        return pd.DataFrame({"technique": technique, "metric": "mcog", "model": model, "value": values})
+
+    twelve, six = rows("retraining", "nano-bert", [6.5, 6.49, 3.5]), rows("retraining", "minilm-l6", [3.5, 6.5])
+    own = {"first": pd.concat([twelve, six]), "second": rows("swapping", "nano-bert", [6.5]), "third": six}
+    assert checks.unmoved(Ledger((), own, {})) == "first 2 of 5; third 1 of 2"
 
 
 def test_a_run_that_has_nothing_but_cells_of_an_earlier_one_is_named_once(

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from memloc.claims import Claim
 from memloc.claims.schema import Part
 from memloc.claims.verdict import HOLDS, PartResult
 from memloc.models.catalogue import get_model
+from memloc.publishing.facts import NONE
 from memloc.publishing.figures import listed, model_title
 from memloc.publishing.style import sort_models
 from memloc.publishing.tabulate_claims import DASH, described, known_of_study, number_told, study_number
 from memloc.publishing.tabulate_ledger import Ledger
 
 THE_STUDY, LEARNT, NOT_LEARNT = "the study", "tasks learnt", "tasks not learnt"
+SAME = 1e-9  # of a layer; means of errors of 0 and 1 leave rounding errors
 NO_DIFFERENCE = "No released run has data enough for a rule and misses what it asks."
 
 
@@ -53,14 +56,32 @@ def check_table(ledger: Ledger) -> pd.DataFrame:
 
 def check_facts(ledger: Ledger) -> dict[str, str]:
     """What is in the table, in words."""
-    found = list(differing(ledger))
+    found, still = list(differing(ledger)), {"still": unmoved(ledger)}
     if not found:
-        return {"checked": NO_DIFFERENCE}
+        return {"checked": NO_DIFFERENCE, **still}
     told = [
         f"{run} in {listed(list(dict.fromkeys(claim.id for of, claim, *_ in found if of == run)))}"
         for run in dict.fromkeys(run for run, *_ in found)
     ]
-    return {"checked": f"Parts that miss what their rule asks, of tasks enough for the part: {'; '.join(told)}."}
+    checked = f"Parts that miss what their rule asks, of tasks enough for the part: {'; '.join(told)}."
+    return {"checked": checked, **still}
+
+
+def unmoved(ledger: Ledger) -> str:
+    """Of each run's cells that were retrained, how many have an M-CoG of exactly the middle, in words.
+
+    It is there if nothing was forgotten but with all layers put back: then the one window of all layers decides.
+    """
+    told = []
+    for run in ledger.runs:
+        rows = ledger.rows[run]
+        centres = rows[(rows["technique"] == "retraining") & (rows["metric"] == "mcog")].dropna(subset=["value"])
+        middles = np.array([(get_model(model).layers + 1) / 2 for model in centres["model"]])
+        if len(centres):
+            told.append(
+                f"{run} {int(np.isclose(centres['value'], middles, rtol=0, atol=SAME).sum())} of {len(centres)}"
+            )
+    return "; ".join(told) or NONE
 
 
 def _learnt(status: pd.DataFrame) -> dict[str, set[str]]:
