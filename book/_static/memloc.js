@@ -1,9 +1,15 @@
 // What scrolls in its own box can be reached and scrolled with the keyboard alone.
 function memlocReachable() {
-  const boxes = ".cell_output, .pst-scrollable-table-container, .bd-article pre, mjx-container[display], .math";
-  for (const box of document.querySelectorAll(boxes)) {
-    if (box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) {
+  const boxes = ".cell_output, .output, .dt-layout-cell, .pst-scrollable-table-container, .bd-article pre";
+  for (const box of document.querySelectorAll(`${boxes}, mjx-container[display], .math`)) {
+    const tall = getComputedStyle(box).overflowY === "auto" && box.scrollHeight > box.clientHeight;
+    const scrolls = tall || box.scrollWidth > box.clientWidth;
+    if (scrolls && !box.hasAttribute("tabindex")) {
       box.tabIndex = 0;
+      box.dataset.memlocReachable = "";
+    } else if (!scrolls && "memlocReachable" in box.dataset) {
+      box.removeAttribute("tabindex");
+      delete box.dataset.memlocReachable;
     }
   }
 }
@@ -33,7 +39,10 @@ const memlocSeen = new IntersectionObserver((entries) => {
       memlocSeen.unobserve(target);
       const layout = { topStart: null, topEnd: "search", bottomStart: null, bottomEnd: null };
       const settings = { paging: false, info: false, order: [], autoWidth: false, layout };
-      memlocLoaded().then(() => new window.memlocTable(target, settings));
+      memlocLoaded().then(() => {
+        new window.memlocTable(target, settings);
+        memlocReachable();
+      });
     }
   }
 });
