@@ -202,4 +202,4 @@ def _number(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}" if np.isfinite(value) else "-"
+    return f"{value:+z.2f}" if np.isfinite(value) else "-"

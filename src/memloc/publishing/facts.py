@@ -128,7 +128,7 @@ def swapping_facts(swapping: Swapping) -> dict[str, str]:
 
 def _extreme(values: Mapping[Place, float], choose: Callable[..., Place], digits: int = 2) -> str:
     place = choose(values, key=lambda key: values[key])
-    return f"{values[place]:.{digits}f} ({where(place)})"
+    return f"{values[place]:z.{digits}f} ({where(place)})"
 
 
 def _spread(swapping: Swapping) -> str:

@@ -105,7 +105,7 @@ def span(values: Sequence[float], digits: int = 2) -> str:
     known = [value for value in values if np.isfinite(value)]
     if not known:
         return "not known"
-    low, high = f"{min(known):.{digits}f}", f"{max(known):.{digits}f}"
+    low, high = f"{min(known):z.{digits}f}", f"{max(known):z.{digits}f}"
     return low if low == high else f"{low} to {high}"
 
 

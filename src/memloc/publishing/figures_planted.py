@@ -212,7 +212,7 @@ def removals(board: Board) -> Drawn:
         for one in of[of["regime"] == BLIND].to_dict("records"):
             true.plot([one["is_true"]], [row], **LOOKS[BLIND], markersize=4.5)
             _gain(planted, row, one, LOOKS[BLIND])
-            told.append(f"{localiser((name, ''))} {one['is_true']:z.2f} true, {one['gain']:+.2f}")
+            told.append(f"{localiser((name, ''))} {one['is_true']:z.2f} true, {one['gain']:+z.2f}")
         for number, (what, look) in enumerate(shown.items()):
             for one in of[(of["regime"] == ACQUIRED) & (of["what"] == what)].to_dict("records"):
                 _gain(acquired, row + 0.7 * ((number + 0.5) / len(shown) - 0.5), one, look)

@@ -126,7 +126,7 @@ def study_table() -> pd.DataFrame:
             "task": tasks,
             "the study's M-CoG, all classes": [f"{many[task]:z.2f}" for task in tasks],
             "two classes": [f"{two[f'{task}v2']:z.2f}" for task in tasks],
-            "two less all": [f"{value:+.2f}" for value in change],
+            "two less all": [f"{value:+z.2f}" for value in change],
         }
     )
 

@@ -169,7 +169,7 @@ def _is_true(settled: pd.DataFrame, board: Board) -> pd.Series:
 
 def span_of(values: pd.Series, digits: int) -> str:
     """The lowest and the highest."""
-    return f"{values.min():.{digits}f} to {values.max():.{digits}f}"
+    return f"{values.min():z.{digits}f} to {values.max():z.{digits}f}"
 
 
 def recall_table(board: Board) -> pd.DataFrame:

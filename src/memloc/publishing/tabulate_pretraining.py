@@ -126,4 +126,4 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
 def _mean_gain(gains: pd.Series) -> str:
     """Mean over tasks, with its interval over tasks where there are several."""
     low, high = task_interval(list(gains.index), partial(weighted_mean, gains.to_numpy()))
-    return f"{gains.mean():+.3f}" + (f" [{low:+.3f}, {high:+.3f}]" if np.isfinite(low) else "")
+    return f"{gains.mean():+z.3f}" + (f" [{low:+z.3f}, {high:+z.3f}]" if np.isfinite(low) else "")

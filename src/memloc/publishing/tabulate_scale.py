@@ -60,8 +60,8 @@ def exponent_table(growth: Growth) -> pd.DataFrame:
             "from, to": f"{axis.sizes[0]:g}, {axis.sizes[-1]:g}",
             "exponent": f"{axis.measured.value:z.2f}",
             "95 %": f"{axis.measured.low:z.2f} to {axis.measured.high:z.2f}",
-            "formula's": f"{round(axis.counted, 2) + 0:z.2f}",  # no minus before a zero
-            "line's": f"{round(axis.line, 2) + 0:z.2f}",
+            "formula's": f"{axis.counted:z.2f}",
+            "line's": f"{axis.line:z.2f}",
             "furthest": f"{100 * axis.deviation:.0f} %",
             "holds": "yes" if axis.holds else "no",
         }

@@ -33,7 +33,7 @@ def variant_table(found: Sensitivity) -> pd.DataFrame:
             change, beyond = changes.get((name, *place), (np.nan, False))
             row |= {"change of depth": DASH, "more than draws?": DASH}
             if np.isfinite(change):
-                row["change of depth"] = f"{round(change, 2) + 0.0:+.2f}"  # without a minus of nothing
+                row["change of depth"] = f"{change:+z.2f}"
                 if found.spread:
                     row["more than draws?"] = "yes" if beyond else "no"
             rows.append(row | (_where(run, place) if place in run.swapping.all_places else {}))

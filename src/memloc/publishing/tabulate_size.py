@@ -115,7 +115,7 @@ def _deeper(grids: dict[str, pd.DataFrame], first: str, second: str) -> dict[str
     for reading, change in changes.items():
         row[f"{reading} [95 %]"] = _signed(mean_over_tasks(change))
     ruler = [float(relative_depth(*held_by_half(of))) for of in layers]
-    row["the scale alone"] = f"{ruler[1] - ruler[0]:+.3f}"
+    row["the scale alone"] = f"{ruler[1] - ruler[0]:+z.3f}"
     change = changes[READINGS[0]]
     return row | {"deeper in": f"{int((change > 0).sum())} of {len(change)} tasks"}
 
@@ -124,7 +124,7 @@ def _signed(change: Interval) -> str:
     """A difference in words, to the thousandth: shares of layers move little."""
     if not np.isfinite(change.value):
         return DASH
-    return f"{change.value:+.3f}" + (f" [{change.low:+.3f}, {change.high:+.3f}]" if np.isfinite(change.low) else "")
+    return f"{change.value:+z.3f}" + (f" [{change.low:+z.3f}, {change.high:+z.3f}]" if np.isfinite(change.low) else "")
 
 
 def event_table(sized: Sized) -> pd.DataFrame:

@@ -23,7 +23,7 @@ DASH = "–"
 
 
 def number(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f}" if np.isfinite(value) else DASH
+    return f"{value:z.{digits}f}" if np.isfinite(value) else DASH
 
 
 def start(found: ByPlace, place: Place) -> dict[str, Any]:

@@ -211,7 +211,7 @@ def three_draws() -> tuple[pd.DataFrame, dict[str, str]]:
     shown["sum of squared distances"] = [f"{square:.4f}" for square in squares.values()]
     shown["variant"] = [f"{OTHER_RATE[place]:z.2f}" for place in DRAWS]
     changes = {place: OTHER_RATE[place] - DRAWS[place][0] for place in DRAWS}
-    shown["change from draw 1"] = [f"{change:+.2f}" for change in changes.values()]
+    shown["change from draw 1"] = [f"{change:+z.2f}" for change in changes.values()]
     found = spread(list(DRAWS.values()))
     assert found
     numbers: dict[str, str] = {
@@ -220,6 +220,6 @@ def three_draws() -> tuple[pd.DataFrame, dict[str, str]]:
         "deviation": f"{found.deviation:z.3f}",
         "quantile": f"{found.limit / found.deviation / 2**0.5:z.2f}",
         "limit": f"{found.limit:z.2f}",
-        **{f"change-{n}": f"{change:+.2f}" for n, change in enumerate(changes.values(), start=1)},
+        **{f"change-{n}": f"{change:+z.2f}" for n, change in enumerate(changes.values(), start=1)},
     }
     return shown, numbers
