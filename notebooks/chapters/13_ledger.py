@@ -127,7 +127,8 @@ tabulate.show_table(tabulate_checks.check_table(ledger))
 #   began there is no largest step, and the task drops out of that part instead of failing it.
 # - *C08* also takes runs that retrained few window lengths. Where single layers, put back, forget nothing, the window
 #   of all layers is all that is left, and the M-CoG is the middle whatever the memory does. Cells where it is exactly
-#   that, by run: {glue:text}`ledger-still`. A low correlation there speaks of the windows, not of the techniques.
+#   that, by run: {glue:text}`ledger-still`. A low correlation there speaks of the windows, not of the techniques. And
+#   it does not hold where one of five intervals lies below its threshold, so chance has five tries.
 # - *C09* is about correlations above 0, and takes one of exactly 0 for enough.
 # - *C11* compares two tasks with the others. With two, the interval of a difference can reach beyond what layers can
 #   differ by. It is wide because it knows next to nothing, and the test by exchanging tasks alone decides.
