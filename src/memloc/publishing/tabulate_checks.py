@@ -55,16 +55,19 @@ def check_table(ledger: Ledger) -> pd.DataFrame:
 
 
 def check_facts(ledger: Ledger) -> dict[str, str]:
-    """What is in the table, in words."""
-    found, still = list(differing(ledger)), {"still": unmoved(ledger)}
+    """What is in the table, in words, and where retraining cannot tell anything."""
+    return {"checked": _missed(list(differing(ledger))), "still": unmoved(ledger)}
+
+
+def _missed(found: list[tuple[str, Claim, Part, PartResult]]) -> str:
+    """The findings by run of which a part misses what its rule asks."""
     if not found:
-        return {"checked": NO_DIFFERENCE, **still}
+        return NO_DIFFERENCE
     told = [
         f"{run} in {listed(list(dict.fromkeys(claim.id for of, claim, *_ in found if of == run)))}"
         for run in dict.fromkeys(run for run, *_ in found)
     ]
-    checked = f"Parts that miss what their rule asks, of tasks enough for the part: {'; '.join(told)}."
-    return {"checked": checked, **still}
+    return f"Parts that miss what their rule asks, of tasks enough for the part: {'; '.join(told)}."
 
 
 def unmoved(ledger: Ledger) -> str:
@@ -77,10 +80,9 @@ def unmoved(ledger: Ledger) -> str:
         rows = ledger.rows[run]
         centres = rows[(rows["technique"] == "retraining") & (rows["metric"] == "mcog")].dropna(subset=["value"])
         middles = np.array([(get_model(model).layers + 1) / 2 for model in centres["model"]])
+        still = np.isclose(centres["value"], middles, rtol=0, atol=SAME)
         if len(centres):
-            told.append(
-                f"{run} {int(np.isclose(centres['value'], middles, rtol=0, atol=SAME).sum())} of {len(centres)}"
-            )
+            told.append(f"{run} {int(still.sum())} of {len(centres)}")
     return "; ".join(told) or NONE
 
 
