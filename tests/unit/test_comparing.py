@@ -15,6 +15,7 @@ from memloc.comparing.page import told
 from memloc.comparing.sides import Side, partners, read_side, read_sides
 from memloc.comparing.tables import Comparison, centre_table, event_table, order_table, verdict_table
 from memloc.errors import MemlocError
+from memloc.wording import DASH
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("trec", "sst2", "rte")
@@ -39,10 +40,10 @@ def test_a_run_beside_itself_differs_in_nothing(monkeypatch: pytest.MonkeyPatch)
     of = Comparison(run, run)
     centres = centre_table(of)
     assert len(centres) > 4
-    assert set(centres["depth, second less first"]) <= {"+0.00", "-"}
+    assert set(centres["depth, second less first"]) <= {"+0.00", DASH}
     assert set(centres["curves, rank correlation"]) == {"1.00"}
-    assert set(order_table(of)["rank correlation"]) <= {"1.00", "-"}
-    assert set(event_table(of)["second less first"]) <= {"+0.00", "-"}
+    assert set(order_table(of)["rank correlation"]) <= {"1.00", DASH}
+    assert set(event_table(of)["second less first"]) <= {"+0.00", DASH}
     assert set(verdict_table(of)["changed"]) == {""}
 
 
@@ -56,7 +57,7 @@ def test_differences_are_those_that_were_planted() -> None:
     assert list(order_table(of)["rank correlation"]) == ["-1.00"], "deepest here, shallowest there"
     two = Comparison(side("a", falling), side("b", {"trec": rising, "wic": rising}))
     assert two.tasks == ["trec"]
-    assert list(order_table(two)["rank correlation"]) == ["-"], "one task has no order"
+    assert list(order_table(two)["rank correlation"]) == [DASH], "one task has no order"
 
 
 def test_curves_of_other_depths_are_read_at_the_same_places() -> None:
@@ -128,7 +129,7 @@ def test_what_does_not_happen_has_no_difference() -> None:
 
     table = event_table(Comparison(crossing(0.0), crossing(4.0)))
     assert table[["at 0.0", "at 4.0", "second less first"]].iloc[0].tolist() == [
-        *("before layer 1, or not at all", "4.00", "-"),
+        *("before layer 1, or not at all", "4.00", DASH),
     ]
     assert event_table(Comparison(crossing(3.0), crossing(4.0)))["second less first"].tolist() == ["+1.00"]
 

@@ -12,6 +12,7 @@ from memloc import tables
 from memloc.analysis.overview import outside, overview
 from memloc.pipeline import CellId
 from memloc.techniques.swapping import windows
+from memloc.wording import DASH
 
 LAYERS = 3
 CURVES = {
@@ -83,14 +84,14 @@ def shown(tmp_path: Path) -> pd.DataFrame:
 
 def test_every_technique_shows_its_place_and_the_range_it_can_have(shown: pd.DataFrame) -> None:
     assert shown["seeds"].tolist() == ["1/2"] * 6
-    assert shown["M-CoG"].tolist() == ["1.64", "1.64", "2.00", "-", "-", "-"]
-    assert shown["attainable"].tolist() == ["1.64 to 2.36", "1.64 to 2.36", "1.00 to 3.00", "-", "-", "-"]
-    assert shown["depth"].tolist() == ["0.00", "0.00", "0.50", "-", "-", "-"]
+    assert shown["M-CoG"].tolist() == ["1.64", "1.64", "2.00", DASH, DASH, DASH]
+    assert shown["attainable"].tolist() == ["1.64 to 2.36", "1.64 to 2.36", "1.00 to 3.00", DASH, DASH, DASH]
+    assert shown["depth"].tolist() == ["0.00", "0.00", "0.50", DASH, DASH, DASH]
 
 
 def test_intervals_where_there_are_outcomes(shown: pd.DataFrame) -> None:
-    assert shown["over"].tolist() == ["examples", "examples", "no interval", "-", "-", "-"]
-    assert shown.loc["gradients", "95 % interval"] == "-"
+    assert shown["over"].tolist() == ["examples", "examples", "no interval", DASH, DASH, DASH]
+    assert shown.loc["gradients", "95 % interval"] == DASH
     assert shown.loc["swapping", "95 % interval"] == "1.64 to 1.64"
     assert "noisy acc." not in shown, "there is no checkpoint"
 
@@ -102,7 +103,7 @@ def test_what_weighs_no_layers_says_what_it_tells_instead(shown: pd.DataFrame) -
 
 
 def test_a_depth_outside_its_range_is_explained() -> None:
-    frame = pd.DataFrame({"technique": ["swapping", "retraining", "maps"], "depth": ["0.43", "-0.12", "-"]})
+    frame = pd.DataFrame({"technique": ["swapping", "retraining", "maps"], "depth": ["0.43", "-0.12", DASH]})
     assert outside(frame).startswith("A depth below 0 or above 1 (retraining)")
     assert outside(frame[frame["technique"] != "retraining"]) == ""
     assert outside(frame.drop(columns="depth")) == ""

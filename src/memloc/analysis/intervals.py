@@ -24,6 +24,7 @@ from memloc.analysis.layers import (
 )
 from memloc.analysis.weights import layer_weights
 from memloc.errors import MemlocError
+from memloc.wording import with_interval
 
 SEEDS_FOR_INTERVAL = 3
 WINDOWED = ("swapping", "retraining")
@@ -44,9 +45,11 @@ class Interval:
 
     def __str__(self) -> str:
         """One number in words, ``6.19 [6.07, 6.31]``; without brackets where nothing could be resampled."""
-        if not np.isfinite(self.value):
-            return "–"
-        return f"{self.value:z.2f}" + (f" [{self.low:z.2f}, {self.high:z.2f}]" if np.isfinite(self.low) else "")
+        return self.told()
+
+    def told(self, digits: int = 2, sign: bool = False) -> str:
+        """The same with other digits, or with a sign."""
+        return with_interval(float(self.value), float(self.low), float(self.high), digits, sign)
 
 
 @dataclass

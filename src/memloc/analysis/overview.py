@@ -14,6 +14,7 @@ from memloc.analysis.layers import relative_depth
 from memloc.analysis.weights import layer_weights
 from memloc.errors import MemlocError
 from memloc.pipeline import CellId, Experiment
+from memloc.wording import DASH, number
 
 if TYPE_CHECKING:
     from memloc.store import Artefact
@@ -64,7 +65,7 @@ def overview(experiment: Experiment) -> pd.DataFrame:
                         row["noisy acc."] = f"{np.nanmin(noisy):z.3f}"
                     row |= _told(technique, seeds, experiment.profile.resamples)
                 rows.append(row)
-    return pd.DataFrame(rows).fillna("-")
+    return pd.DataFrame(rows).fillna(DASH)
 
 
 def outside(frame: pd.DataFrame) -> str:
@@ -116,8 +117,8 @@ def _windowed(technique: str, seeds: Found, resamples: int) -> dict[str, str]:
 def _place(centre: Interval, depth: float, bounds: tuple[float, float]) -> dict[str, str]:
     """What is no number, such as the centre of a place where nothing weighs, is shown as a dash."""
     return {
-        "M-CoG": f"{centre.value:z.2f}" if np.isfinite(centre.value) else "-",
+        "M-CoG": number(float(centre.value)),
         "attainable": f"{bounds[0]:z.2f} to {bounds[1]:z.2f}",
-        "depth": f"{depth:z.2f}" if np.isfinite(depth) else "-",
-        "95 % interval": f"{centre.low:z.2f} to {centre.high:z.2f}" if np.isfinite(centre.low) else "-",
+        "depth": number(depth),
+        "95 % interval": f"{centre.low:z.2f} to {centre.high:z.2f}" if np.isfinite(centre.low) else DASH,
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 from memloc.classroom.results import FLAGS, Result
 from memloc.own.report import page, table
 from memloc.publishing.chapters import write_text_whole
+from memloc.wording import DASH
 
 STATUS = {
     "graded": "",
@@ -98,7 +99,7 @@ def _checks(result: Result, parts: Mapping[str, str]) -> str:
 
 def _visible(result: Result) -> str:
     rows = [
-        (v.name, "passed" if v.passed else "not passed", v.message or "-")
+        (v.name, "passed" if v.passed else "not passed", v.message or DASH)
         for v in result.visible
         if v.passed or v.message
     ]

@@ -15,6 +15,7 @@ from memloc.claims import Verdict
 from memloc.claims.verdict import OPEN
 from memloc.comparing.sides import Side, partners
 from memloc.models.catalogue import get_model
+from memloc.wording import number
 
 CURVE = "layer_weight"
 CENTRE, LOW, HIGH, DEPTH = "mcog", "mcog_attainable_low", "mcog_attainable_high", "mcog_relative"
@@ -85,8 +86,8 @@ def centre_table(of: Comparison) -> pd.DataFrame:
                     "models": _pair(pair),
                     f"M-CoG, {of.first.name}": _with_range(of.first, task, pair[0], name, first),
                     f"M-CoG, {of.second.name}": _with_range(of.second, task, pair[1], name, second),
-                    "depth, second less first": _signed(depths[1] - depths[0]),
-                    "curves, rank correlation": _number(alike.get((name, task, pair), np.nan)),
+                    "depth, second less first": number(depths[1] - depths[0], sign=True),
+                    "curves, rank correlation": number(alike.get((name, task, pair), np.nan)),
                 }
             )
     return pd.DataFrame(rows)
@@ -110,7 +111,7 @@ def order_table(of: Comparison) -> pd.DataFrame:
             if values:
                 firsts, seconds = np.array(values).T
                 told = float(correlation(firsts, seconds, "spearman")[0])  # two tasks have no order
-                found = {"tasks": str(len(values)), "rank correlation": _number(told)}
+                found = {"tasks": str(len(values)), "rank correlation": number(told)}
                 rows.append({"technique": name, "models": _pair(pair), **found})
     return pd.DataFrame(rows)
 
@@ -129,7 +130,7 @@ def event_table(of: Comparison) -> pd.DataFrame:
                     "models": _pair(pair),
                     of.first.name: _event(metric, pair[0], first),
                     of.second.name: _event(metric, pair[1], second),
-                    "second less first": _signed(second - first) if known else "-",
+                    "second less first": number(second - first if known else None, sign=True),
                 }
             )
     return pd.DataFrame(rows)
@@ -142,7 +143,7 @@ def _happens(metric: str, model: str, value: float) -> bool:
 
 def _event(metric: str, model: str, value: float) -> str:
     if _happens(metric, model, value):
-        return _number(value)
+        return number(value)
     return "before layer 1, or not at all" if value < 1 else "never"
 
 
@@ -195,11 +196,3 @@ def _one(side: Side, task: str, model: str, technique: str, metric: str) -> floa
 def _with_range(side: Side, task: str, model: str, technique: str, value: float) -> str:
     low, high = (_one(side, task, model, technique, metric) for metric in (LOW, HIGH))
     return f"{value:z.2f}" + (f" in [{low:.1f}, {high:.1f}]" if np.isfinite([low, high]).all() else "")
-
-
-def _number(value: float) -> str:
-    return f"{value:z.2f}" if np.isfinite(value) else "-"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+z.2f}" if np.isfinite(value) else "-"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from memloc.wording import DASH, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,7 +53,7 @@ def report(found: Localised) -> str:
         section("Layer weights in numbers", _weights(found)),
     ]
     if len(events := found.events):
-        rows = [(r["technique"], r["event"].replace("_", " "), _number(r["value"])) for r in events.to_dict("records")]
+        rows = [(r["technique"], r["event"].replace("_", " "), number(r["value"])) for r in events.to_dict("records")]
         parts.append(section("Events", table(("technique", "what", "layer or position"), rows, "At which layer.")))
     parts.append(section("From what", _origin(facts)))
     return page(title, "\n".join(part for part in parts if part))
@@ -91,10 +91,6 @@ def section(heading: str, *content: str) -> str:
     return f"<section>\n<h2>{escape(heading)}</h2>\n{''.join(content)}\n</section>" if any(content) else ""
 
 
-def _number(value: float | None, digits: int = 2) -> str:
-    return "-" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
-
-
 def _summary(found: Localised) -> str:
     facts = found.facts
     told = (
@@ -117,10 +113,10 @@ def _mcog(found: Localised) -> str:
     rows = [
         (
             r["technique"],
-            _number(r["mcog"]),
-            f"{_number(r['lowest'])} to {_number(r['highest'])}",
-            _number(r["relative"]),
-            "; ".join(text for text in (r["variant"].replace("_", " "), r["baseline"], r["reason"]) if text) or "-",
+            number(r["mcog"]),
+            f"{number(r['lowest'])} to {number(r['highest'])}",
+            number(r["relative"]),
+            "; ".join(text for text in (r["variant"].replace("_", " "), r["baseline"], r["reason"]) if text) or DASH,
         )
         for r in found.mcog.to_dict("records")
     ]
@@ -134,9 +130,7 @@ def _weights(found: Localised) -> str:
         return ""
     wide = weights.pivot(index="layer", columns="technique", values="weight")
     wide = wide[[name for name in found.techniques if name in wide]]
-    rows = [
-        (layer, *(_number(v, 3) for v in values)) for layer, values in zip(wide.index, wide.to_numpy(), strict=True)
-    ]
+    rows = [(layer, *(number(v, 3) for v in values)) for layer, values in zip(wide.index, wide.to_numpy(), strict=True)]
     return table(("layer", *wide.columns), rows, "Layer weights by technique.")
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from memloc.analysis.intervals import Interval
 from memloc.planted.answers import ALWAYS, SINGLE, WINDOWS
 from memloc.planted.entries import REGIMES
 from memloc.planted.overall import HEADLINE, SHOWN, score_table
+from memloc.wording import with_interval
 
 Who = tuple[str, str]  # technique and variant
 
@@ -82,4 +81,4 @@ def localiser(who: Who) -> str:
 
 def in_words(row: Mapping[Any, Any]) -> str:
     """``0.42 [0.31, 0.55]``; without brackets where there are too few tasks, a dash where there is no value."""
-    return str(Interval(*(np.array(row[name]) for name in ("value", "low", "high"))))
+    return with_interval(row["value"], row["low"], row["high"])

@@ -16,8 +16,7 @@ from memloc.publishing.facts import NONE
 from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading_planted import SMOKE, Board
 from memloc.publishing.style import sort_models, sort_tasks
-from memloc.publishing.tabulate_planted import number
-from memloc.publishing.tabulate_techniques import DASH
+from memloc.wording import DASH, number
 
 
 def about(board: Board) -> str:
@@ -64,7 +63,7 @@ def benchmark_facts(board: Board) -> dict[str, str]:
         **{name: number(told[name]) for name in ("right", "wrong")},
         "removals": f"{told['n']:.0f}",
         "moved-planting": number(float(true["moved_injected"].mean())),
-        "moved-settling": f"{layers['moved_settled'].mean():z.3f}" if len(layers) else DASH,
+        "moved-settling": number(layers["moved_settled"].mean() if len(layers) else None, 3),
     }
 
 

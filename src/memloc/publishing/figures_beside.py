@@ -14,6 +14,7 @@ from memloc.publishing.figures import SMALL, WIDTH, Drawn, legend_above, model_t
 from memloc.publishing.figures_panels import LINES, mark_not_learnt, place_panels
 from memloc.publishing.reading_techniques import WEIGHING, Beside
 from memloc.publishing.style import DIVERGING, FAINT, INK, MARKERS, PALETTE, sort_models
+from memloc.wording import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -147,8 +148,7 @@ def _short(model: str) -> str:
 
 def _number(panel: Axes, row: int, column: int, value: float, below: str) -> None:
     colour = "white" if abs(value) > 0.6 else INK
-    text = f"{value:z.2f}" if np.isfinite(value) else "–"
-    panel.text(column, row, text + below, ha="center", va="center", fontsize=SMALL - 2.5, color=colour)
+    panel.text(column, row, number(value) + below, ha="center", va="center", fontsize=SMALL - 2.5, color=colour)
 
 
 def pair_title(name: str) -> str:

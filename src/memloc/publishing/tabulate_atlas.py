@@ -20,7 +20,7 @@ from memloc.publishing.reading_atlas import Entry, Found, read_counts, read_task
 from memloc.publishing.style import show
 from memloc.publishing.tabulate import show_table
 from memloc.publishing.tabulate_depth import study_depth
-from memloc.publishing.tabulate_techniques import DASH, number
+from memloc.wording import DASH, number
 
 NO_RUN = "No released run in this copy of the book has {what}, so what follows shows the study's own numbers alone."
 POOLS = {"first": "the first token", "last": "the last token that is not padding"}

@@ -11,7 +11,8 @@ from memloc.models.catalogue import get_model
 from memloc.publishing.figures import model_title
 from memloc.publishing.figures_beside import agreements, pair_title
 from memloc.publishing.reading_techniques import Beside
-from memloc.publishing.tabulate_techniques import DASH, number, start
+from memloc.publishing.tabulate_techniques import start
+from memloc.wording import DASH, brackets, number
 
 MEAN = "mean of four techniques"
 COLUMNS = ["compared", "first", "second", "r", "95 % over tasks", "points", "tasks", "study"]
@@ -55,17 +56,17 @@ def agreement_table(beside: Beside, between: str) -> pd.DataFrame:
         measure = "layer_weight" if title.startswith("layer weights") else "mcog"
         study = published_agreement(between, measure)
         for pair in part.to_dict("records"):
-            names, low, high = (pair["first"], pair["second"]), number(pair["low"]), number(pair["high"])
+            names = (pair["first"], pair["second"])
             told = study.get(frozenset(names))
             row = {
                 "compared": f"{title} ({str(pair['method']).capitalize()})",
                 "first": pair_title(names[0]),
                 "second": pair_title(names[1]),
                 "r": number(pair["value"]),
-                "95 % over tasks": DASH if low == DASH or pair["tasks"] < LEAST else f"[{low}, {high}]",
+                "95 % over tasks": DASH if pair["tasks"] < LEAST else brackets(pair["low"], pair["high"]),
                 "points": int(pair["n"]),
                 "tasks": int(pair["tasks"]),
-                "study": DASH if told is None else f"{told:z.2f}",
+                "study": number(told),
             }
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)

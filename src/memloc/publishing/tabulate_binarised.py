@@ -21,7 +21,7 @@ from memloc.publishing.reading_binarised import CENTRE, FORMS, RUN, Binarised
 from memloc.publishing.real import run_facts
 from memloc.publishing.style import sort_tasks
 from memloc.publishing.tabulate_claims import evidence
-from memloc.publishing.tabulate_techniques import DASH, number
+from memloc.wording import DASH, brackets, number
 
 CLAIM = "C15"
 ABSENT = "No released run holds tasks beside their variants of two classes yet, so what this page says of one is empty."
@@ -87,9 +87,9 @@ def order_table(found: Binarised) -> pd.DataFrame:
                 "measure": f"{CENTRE}, {row['technique']}" if row["metric"] == CENTRE else row["metric"],
                 "models": "all" if row["model"] == ALL else model_title(row["model"]),
                 "rho": number(row["value"]),
-                "study": DASH if study is None else number(study),
-                "95 % over tasks": f"[{number(row['low'])}, {number(row['high'])}]" if known else DASH,
-                "p": f"{row['p_value']:z.3f}" if known else DASH,
+                "study": number(study),
+                "95 % over tasks": brackets(row["low"], row["high"]) if known else DASH,
+                "p": number(row["p_value"] if known else None, 3),
                 "orders": int(row["arrangements"]),
                 "points": int(row["n"]),
                 "tasks": int(row["tasks"]),
@@ -108,9 +108,9 @@ def difference_table(found: Binarised) -> pd.DataFrame:
             {
                 "measure": f"{CENTRE}, {technique}" if metric == CENTRE else metric,
                 "two classes less all [95 % over tasks]": str(found.difference(technique, metric)),
-                "study": DASH if moved is None else number(moved),
+                "study": number(moved),
                 "distance [95 % over tasks]": str(found.difference(technique, metric, absolute=True)),
-                "study's distance": DASH if away is None else number(away),
+                "study's distance": number(away),
             }
         )
     return pd.DataFrame(rows) if rows else pd.DataFrame({"tasks in both forms": ["nothing to compare"]})

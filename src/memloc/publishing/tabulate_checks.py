@@ -17,8 +17,9 @@ from memloc.models.catalogue import get_model
 from memloc.publishing.facts import NONE
 from memloc.publishing.figures import listed, model_title
 from memloc.publishing.style import sort_models
-from memloc.publishing.tabulate_claims import DASH, described, known_of_study, number_told, study_number
+from memloc.publishing.tabulate_claims import described, known_of_study, number_told, study_number
 from memloc.publishing.tabulate_ledger import Ledger
+from memloc.wording import DASH
 
 THE_STUDY, LEARNT, NOT_LEARNT = "the study", "tasks learnt", "tasks not learnt"
 SAME = 1e-9  # of a layer; means of errors of 0 and 1 leave rounding errors

@@ -24,8 +24,8 @@ from memloc.data.catalogue import get_task
 from memloc.models.catalogue import get_model
 from memloc.publishing import project_root
 from memloc.publishing.reading import AnyStudy, ByPlace, rules
+from memloc.wording import DASH
 
-DASH = "–"
 NUMBERS = {  # what a statistic is, in words
     "share_of_units": "share",
     "mean_over_units": "mean",

@@ -13,7 +13,7 @@ from memloc.publishing.facts import NONE, by_place
 from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading_control import PLACES, Known
 from memloc.publishing.tabulate_claims import claims_tables
-from memloc.publishing.tabulate_techniques import DASH
+from memloc.wording import DASH, number
 
 DEVELOPMENT = ("trec", "mrpc")  # on which the study chose its rule of gradients
 FINDINGS = ("C01", "C02")  # the claims about the control
@@ -104,7 +104,7 @@ def scores_table(known: Known) -> pd.DataFrame:
                 row[f"above it@{rank}"] = (
                     "yes" if one["better"] else "cannot tell" if one["high"] > one["constant"] else "no"
                 )
-            row[f"study@{rank}"] = DASH if study is None else f"{study:z.2f}"
+            row[f"study@{rank}"] = number(study)
         rows.append(row)
     return pd.DataFrame(rows).fillna(DASH)
 
@@ -119,7 +119,7 @@ def rules_table(known: Known) -> pd.DataFrame:
             row[f"{name}: runs"] = str(found["trials"].max()) if len(found) else "0"
             for rank in (1, 2):
                 chosen = found.loc[found["rank"] == rank, "accuracy"]
-                row[f"{name}: @{rank}"] = f"{chosen.iloc[0]:z.2f}" if len(chosen) else DASH
+                row[f"{name}: @{rank}"] = number(chosen.iloc[0] if len(chosen) else None)
         rows.append(row)
     return pd.DataFrame(rows) if rows else pd.DataFrame({"rules": ["nothing counts"]})
 

@@ -14,8 +14,8 @@ from memloc.claims import Claim, Verdict, judge
 from memloc.claims.verdict import HOLDS, OPEN, holm
 from memloc.publishing.figures import listed
 from memloc.publishing.reading import CELL
-from memloc.publishing.tabulate_claims import DASH
 from memloc.publishing.tabulate_ledger import Ledger, told_p
+from memloc.wording import DASH
 
 TOO_FEW = "too few tasks"
 NONE_HOLDS = "No finding holds on a released run"

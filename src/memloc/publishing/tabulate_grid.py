@@ -8,7 +8,7 @@ from memloc.pipeline import CellId
 from memloc.publishing.reading_techniques import Told
 from memloc.publishing.studies import ReleasedStudy
 from memloc.publishing.style import sort_tasks
-from memloc.publishing.tabulate_claims import DASH
+from memloc.wording import DASH
 
 
 def rows_table(centroids: Told) -> pd.DataFrame:

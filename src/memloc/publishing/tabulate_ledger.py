@@ -24,7 +24,6 @@ from memloc.publishing.figures import listed
 from memloc.publishing.reading import open_release, read_training, rules
 from memloc.publishing.reading_atlas import run_names
 from memloc.publishing.tabulate_claims import (
-    DASH,
     EXPLORATORY,
     NUMBERS,
     described,
@@ -33,6 +32,7 @@ from memloc.publishing.tabulate_claims import (
     study_number,
     units,
 )
+from memloc.wording import DASH, with_interval
 
 STUDY = "the study's numbers"
 NOT_PUBLISHED = "too little is published by task and model to judge it"
@@ -162,7 +162,7 @@ def _ours(ledger: Ledger, position: int) -> str:
 
 
 def _verdict(verdict: Verdict, mark: str) -> str:
-    return f"{verdict.verdict}{mark}, {_number(verdict.statistic, verdict.interval)}"
+    return f"{verdict.verdict}{mark}, {with_interval(verdict.statistic, *verdict.interval)}"
 
 
 def _reached(claim: Claim) -> str:
@@ -184,11 +184,6 @@ def other_numbers() -> dict[str, str]:
         "C03": f"published is a mean of {spared.values['mean']:z.3f}, SD {spared.values['sd']:z.3f}, over all windows",
         "C13": f"published is one model, at {listed(positions)}, {halves.how}",
     }
-
-
-def _number(value: float, interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{value:z.2f}" + (f" [{low:z.2f}, {high:z.2f}]" if np.isfinite([low, high]).all() else "")
 
 
 def part_table(ledger: Ledger) -> pd.DataFrame:
@@ -213,7 +208,7 @@ def _part(ledger: Ledger, claim: Claim, part: Part) -> dict[str, str]:
 
 def _measured(found: PartResult, claim: Claim) -> str:
     shown = found.interval if found.n_units >= UNITS_FOR_INTERVAL else (float("nan"), float("nan"))
-    return f"{_number(found.statistic, shown)} ({units(found, claim.unit)})"
+    return f"{with_interval(found.statistic, *shown)} ({units(found, claim.unit)})"
 
 
 def reason_table(ledger: Ledger) -> pd.DataFrame:

@@ -15,7 +15,8 @@ from memloc.publishing.figures import model_title, span
 from memloc.publishing.figures_maps import depth_name
 from memloc.publishing.reading import Place
 from memloc.publishing.reading_maps import Mapped
-from memloc.publishing.tabulate_techniques import DASH, number, start
+from memloc.publishing.tabulate_techniques import start
+from memloc.wording import DASH, brackets, number
 
 SCORES = {"generalisation_score": "generalisation score", "validation_score_normalised": "validation score"}
 REMEMBERED = 0.5  # counterfactual memorisation of an example that counts as remembered
@@ -63,7 +64,6 @@ def relation_table(mapped: Mapped) -> pd.DataFrame:
     for found in shown.to_dict("records"):
         enough = found["tasks"] >= LEAST
         model = "all" if found["model"] == ALL else model_title(found["model"])
-        low, high = number(found["low"]), number(found["high"])
         rows.append(
             {
                 "depth": depth_name(found["technique"], found["metric"]),
@@ -71,8 +71,8 @@ def relation_table(mapped: Mapped) -> pd.DataFrame:
                 "models": model,
                 "rho": number(found["value"]),
                 "study": _study(found["metric"], found["score"], found["model"]),
-                "95 % over tasks": f"[{low}, {high}]" if enough and DASH not in (low, high) else DASH,
-                "p": f"{found['p_value']:z.3f}" if enough and np.isfinite(found["p_value"]) else DASH,
+                "95 % over tasks": brackets(found["low"], found["high"]) if enough else DASH,
+                "p": number(found["p_value"] if enough else None, 3),
                 "orders": int(found["arrangements"]),
                 "points": int(found["n"]),
                 "tasks": int(found["tasks"]),
@@ -85,7 +85,7 @@ def _study(metric: str, score: str, model: str) -> str:
     """The study's correlation; its M-CoG is the mean of four techniques."""
     name = f"relation of {'mcog' if metric == RELATIVE else metric} with {score}"
     value = told(name).values.get(model) if name in told_names() else None
-    return DASH if value is None else f"{value:z.2f}"
+    return number(value)
 
 
 def map_facts(mapped: Mapped) -> dict[str, str]:

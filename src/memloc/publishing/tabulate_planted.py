@@ -16,7 +16,7 @@ from memloc.publishing.facts import NONE
 from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading_planted import Board
 from memloc.publishing.style import sort_models, sort_tasks
-from memloc.publishing.tabulate_techniques import DASH
+from memloc.wording import DASH, number
 
 # answers of a made-up localiser on a made-up model of four layers, by the layer that was planted into
 ANSWERS = {
@@ -112,11 +112,6 @@ def parts_table(board: Board) -> pd.DataFrame:
     )
 
 
-def number(value: float | None) -> str:
-    """Two digits, or a dash where there is none."""
-    return DASH if value is None or np.isnan(value) else f"{value:z.2f}"
-
-
 def planted_table(board: Board) -> pd.DataFrame:
     """What was planted where, and how many cells have ground truth, a row a task, model and amount."""
     rows = []
@@ -146,10 +141,10 @@ def settled_table(board: Board) -> pd.DataFrame:
                 "places": str(kind),
                 "settled models": str(len(found[CELL].drop_duplicates())),
                 "true layer moved, planting": f"{found.loc[true, 'moved_injected'].mean():z.3f}",
-                "other layers, at most": f"{others['moved_injected'].max():z.3f}" if len(others) else DASH,
+                "other layers, at most": number(others["moved_injected"].max(), 3),
                 "all layers, settling": span_of(found["moved_settled"], 3),
                 "wrong labels left, true layer put back": number(float(found.loc[true, "noisy"].mean())),
-                "another, at least": number(float(others["noisy"].min())) if len(others) else DASH,
+                "another, at least": number(others["noisy"].min()),
                 "right labels left, any layer put back": number(float(found["clean"].mean())),
                 "wrong labels of its own part left": number(float(found["own"].mean())),
             }
@@ -218,7 +213,7 @@ def acquired_table(board: Board) -> pd.DataFrame:
             entry = board.entries.get((BLIND, *who))
             flat[name] = [entropy(w[None])[0] for w in entry.chosen((kind,)).weights] if entry else []
         row = {"localiser": localiser(who), "heaviest layer": _heaviest(weights)}
-        row |= {f"entropy: {name}": f"{np.mean(values):z.2f}" if values else DASH for name, values in flat.items()}
+        row |= {f"entropy: {name}": number(np.mean(values) if values else None) for name, values in flat.items()}
         rows.append({**row, "cells": str(len(weights))})
     return pd.DataFrame(rows) if rows else pd.DataFrame({"localiser": ["nobody was asked about acquired memory"]})
 

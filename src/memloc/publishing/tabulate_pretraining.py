@@ -15,6 +15,7 @@ from memloc.publishing.facts import NONE
 from memloc.publishing.figures import listed, model_title, span
 from memloc.publishing.reading_pretraining import WORDS, Shipped, Worth
 from memloc.publishing.style import sort_tasks
+from memloc.wording import with_interval
 
 
 def models_table(models: Sequence[Shipped]) -> pd.DataFrame:
@@ -126,4 +127,4 @@ def worth_facts(worth: Worth | None) -> dict[str, str]:
 def _mean_gain(gains: pd.Series) -> str:
     """Mean over tasks, with its interval over tasks where there are several."""
     low, high = task_interval(list(gains.index), partial(weighted_mean, gains.to_numpy()))
-    return f"{gains.mean():+z.3f}" + (f" [{low:+z.3f}, {high:+z.3f}]" if np.isfinite(low) else "")
+    return with_interval(gains.mean(), low, high, 3, sign=True)

@@ -14,7 +14,8 @@ from memloc.publishing.facts import NONE, where
 from memloc.publishing.figures import listed, model_title
 from memloc.publishing.reading import Place, Swapping, read_swapping
 from memloc.publishing.reading_sensitivity import DRAW, Run, Sensitivity, window_choices
-from memloc.publishing.tabulate_techniques import DASH, number, start
+from memloc.publishing.tabulate_techniques import start
+from memloc.wording import DASH, number
 
 ABSENT = "The profile sensitivity and its variants have not been released in this copy of the book, so what would "
 ABSENT += "come from them is empty."

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.correlation import LEAST
-from memloc.analysis.intervals import Interval
 from memloc.analysis.layers import relative_depth
 from memloc.analysis.orders import between_columns, mean_over_tasks
 from memloc.analysis.study import told
@@ -31,10 +30,11 @@ from memloc.publishing.reading_size import (
 )
 from memloc.publishing.tabulate_depth import depth_table
 from memloc.publishing.tabulate_scale import kind_hours, machine_words
-from memloc.publishing.tabulate_techniques import DASH, centroid_table, number
+from memloc.publishing.tabulate_techniques import centroid_table
 from memloc.publishing.worked import held_by_half
 from memloc.scale.machine import Machine, memory
 from memloc.scale.work import shape_of
+from memloc.wording import DASH, brackets, number
 
 CLAIM = "C14"
 YEAR = 365 * 24
@@ -75,7 +75,7 @@ def centre_table(sized: Sized) -> pd.DataFrame:
     table, shares = pd.concat(parts).fillna(""), sized.centres(READINGS[0])
     titles = {model_title(model): model for model in sized.models}
     share = [shares.get(titles[row["model"]], pd.Series(dtype=float)).get(row["task"]) for _, row in table.iterrows()]
-    table.insert(3, "share of the layers below", [DASH if value is None else number(value, 3) for value in share])
+    table.insert(3, "share of the layers below", [number(value, 3) for value in share])
     return _in_order(sized, table)
 
 
@@ -87,7 +87,7 @@ def order_table(sized: Sized) -> pd.DataFrame:
             "first": model_title(row["first"]),
             "second": model_title(row["second"]),
             "rho": number(row["value"]),
-            "95 % over tasks": f"[{number(row['low'])}, {number(row['high'])}]",
+            "95 % over tasks": brackets(row["low"], row["high"]),
             "p": f"{row['p_value']:z.3f}",
             "orders": int(row["arrangements"]),
             "tasks": int(row["tasks"]),
@@ -113,18 +113,11 @@ def _deeper(grids: dict[str, pd.DataFrame], first: str, second: str) -> dict[str
     changes = {reading: (grid[second] - grid[first]).dropna() for reading, grid in grids.items()}
     row = {"models": f"{model_title(second)} less {model_title(first)}", "layers": f"{layers[1]} less {layers[0]}"}
     for reading, change in changes.items():
-        row[f"{reading} [95 %]"] = _signed(mean_over_tasks(change))
+        row[f"{reading} [95 %]"] = mean_over_tasks(change).told(3, sign=True)  # shares of layers move little
     ruler = [float(relative_depth(*held_by_half(of))) for of in layers]
     row["the scale alone"] = f"{ruler[1] - ruler[0]:+z.3f}"
     change = changes[READINGS[0]]
     return row | {"deeper in": f"{int((change > 0).sum())} of {len(change)} tasks"}
-
-
-def _signed(change: Interval) -> str:
-    """A difference in words, to the thousandth: shares of layers move little."""
-    if not np.isfinite(change.value):
-        return DASH
-    return f"{change.value:+z.3f}" + (f" [{change.low:+z.3f}, {change.high:+z.3f}]" if np.isfinite(change.low) else "")
 
 
 def event_table(sized: Sized) -> pd.DataFrame:
@@ -159,7 +152,7 @@ def _study_row(measure: str, smaller: str, printed: float, ours: pd.Series) -> d
         "OPT 1.3B with": smaller,
         "rho, printed": number(printed),
         "rho, from numbers read off figures": number(float(ours["value"])),
-        "95 % over tasks": f"[{number(ours['low'])}, {number(ours['high'])}]",
+        "95 % over tasks": brackets(ours["low"], ours["high"]),
         "tasks read": str(int(ours["tasks"])),
     }
 

@@ -18,12 +18,7 @@ from memloc.publishing.figures_techniques import chance
 from memloc.publishing.reading import CELL, ByPlace, Place, Study, Swapping
 from memloc.publishing.reading_techniques import Told
 from memloc.publishing.style import sort_tasks
-
-DASH = "–"
-
-
-def number(value: float, digits: int = 2) -> str:
-    return f"{value:z.{digits}f}" if np.isfinite(value) else DASH
+from memloc.wording import DASH, number
 
 
 def start(found: ByPlace, place: Place) -> dict[str, Any]:
@@ -76,7 +71,7 @@ def variant_table(gradients: Told) -> pd.DataFrame:
         pairs = [(w, r) for w, r in zip(found, reference, strict=True) if w is not None and r is not None]
         row |= {
             "combinations": str(len(mcog)),
-            "M-CoG / L: mean": number(float(np.mean(mcog))) if mcog else DASH,
+            "M-CoG / L: mean": number(float(np.mean(mcog)) if mcog else None),
             "lowest to highest": span(mcog) if mcog else DASH,
             "r with the first row": _correlation(pairs),
         }
@@ -99,7 +94,7 @@ def _correlation(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
         return DASH
     first, second = (np.concatenate([p[side] - p[side].mean() for p in pairs]) for side in (0, 1))
     room = np.sqrt((first**2).sum() * (second**2).sum())
-    return f"{(first * second).sum() / room:z.2f}" if room > 0 else DASH
+    return number((first * second).sum() / room if room > 0 else None)
 
 
 def _by_place(found: Told) -> dict[Place, dict[str, Any]]:
