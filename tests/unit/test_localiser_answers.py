@@ -67,6 +67,12 @@ def test_own_weights_and_the_default_rules() -> None:
     told = answers(rows("probing", {"f1_noise": [0.1, 0.1, 0.6, 0.5]}, first=0))
     assert list(told) == ["rise_of_means"]
     np.testing.assert_allclose(told["rise_of_means"], [0, 1, 0])
+    given = rows("probing", {"f1_given": [0.1, 0.2, 0.2, 0.5]}, "noisy", first=0)
+    clean = rows("probing", {"f1_given": [0.1, 0.9, 0.2, 0.5]}, "clean", first=0)
+    noise = rows("probing", {"f1_noise": [0.1, 0.1, 0.6, 0.5]}, first=0)
+    told = answers(pd.concat([noise, given, clean]))
+    assert list(told) == ["rise_of_means", "rise_of_given"], "removal goes by the first"
+    np.testing.assert_allclose(told["rise_of_given"], [0.25, 0, 0.75])
     with pytest.raises(MemlocError, match="layers"):
         answers(rows("mine", {"layer_weight": [1.0, 3.0]}), num_layers=3)
     with pytest.raises(MemlocError, match="generalisation scores"):

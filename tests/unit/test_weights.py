@@ -214,6 +214,20 @@ def test_probing_by_hand() -> None:
     assert layer_weights(layer_rows("probing", below, first=0)).weight[0] == 0, "never below zero"
 
 
+def test_probing_by_given_labels_reads_noisy_examples_alone() -> None:
+    noise = layer_rows("probing", {("perturbed", "f1_noise"): [0, 1, 0, 0], ("frozen", "f1_noise"): [0, 1, 1, 1]}, 0)
+    seeds = []
+    for seed, values in ((1, [0.0, 0.4, 0.0, 0.2]), (2, [0.2, 0.0, 0.4, 0.2])):
+        noisy = layer_rows("probing", {("perturbed", "f1_given"): values}, 0, seed).assign(group="noisy")
+        clean = layer_rows("probing", {("perturbed", "f1_given"): [9.0, 0, 9, 0]}, 0, seed).assign(group="clean")
+        seeds.append(pd.concat([noise.assign(seed=seed), noisy, clean]))
+    found = layer_weights(seeds, "rise_of_given")
+    np.testing.assert_allclose(found.weight, [0.1, 0, 0], atol=1e-12)  # of the means .1, .2, .2, .2
+    assert "layer 0" in found.baseline
+    with pytest.raises(MemlocError, match="f1_given"):
+        layer_weights(noise, "rise_of_given")
+
+
 def test_probing_takes_the_rise_of_the_mean_over_seeds_not_the_mean_rise() -> None:
     seeds = [
         layer_rows("probing", {("perturbed", "f1_noise"): values}, first=0, seed=seed)

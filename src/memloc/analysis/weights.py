@@ -10,6 +10,9 @@ Seeds are averaged first (errors, F1 scores, gradients), weights are taken from 
 | probing    | max(0, F1_l - F1_{l-1}) of telling noisy from clean; layer 1 against the frozen arm | 1 to L          |
 | others     | their own rows of metric ``layer_weight``                                           | 1 to L          |
 
+Probing's variant ``rise_of_given`` asks another question in the same way: macro F1 of the given label on noisy ones,
+with layer 0 below layer 1, for the frozen arm's probes tell noise alone. It is ours and was found on control runs.
+
 Centroids and maps weigh no layers; asking for their weights is an error that says what they tell instead.
 Cost: linear in the number of rows; the windows' cells take L^2 W multiplications (11,232 with 12 layers).
 """
@@ -45,7 +48,7 @@ WITHOUT_WEIGHTS = {
 OBJECTIVES, NORMS, PARTS, BASELINES = ("logit", "nll"), ("l1", "l2"), ("difference", "noisy"), (FROZEN, "none")
 _VARIANTS = {
     "gradients": tuple("_".join(parts) for parts in product(OBJECTIVES, NORMS, PARTS, BASELINES)),
-    "probing": ("rise_of_means", "rise_by_seed"),
+    "probing": ("rise_of_means", "rise_by_seed", "rise_of_given"),
 }
 
 
@@ -174,11 +177,15 @@ def _gradients(seeds: list[pd.DataFrame], variant: str | None) -> LayerWeights:
 
 
 def _probing(seeds: list[pd.DataFrame], variant: str | None) -> LayerWeights:
-    """Probing: how much better a layer tells noisy from clean examples than the layer before."""
+    """Probing: how much better a layer tells noisy from clean examples, or given labels, than the layer before."""
     arm, variant = trained_arm(pd.concat(seeds)), variant or _VARIANTS["probing"][0]
     with_frozen = [rows for rows in seeds if (rows["arm"] == FROZEN).any()]
     baseline = "layer 1 of the frozen arm" if with_frozen else "layer 0, for there is no frozen arm"
-    if variant == "rise_by_seed":
+    if variant == "rise_of_given":
+        baseline, metric = "layer 0, for the frozen arm tells noise alone", "f1_given"
+        found = [curve(rows, arm, metric, "noisy", first=0) for rows in _alike(seeds, arm, metric)]
+        weight = np.maximum(0, np.diff(np.mean(found, axis=0)))
+    elif variant == "rise_by_seed":
         metric = "rise_noise_by_seed"
         weight = np.stack([curve(rows, arm, metric) for rows in _alike(seeds, arm, metric)]).mean(axis=0)
     else:

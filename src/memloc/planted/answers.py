@@ -9,9 +9,12 @@ weight for every layer: it then scores what looking at nothing would.
 | swapping   | ``single``: E[1, l], windows of one layer alone; ``windows``: the mean over all window lengths  |
 | retraining | the same; ``windows`` only where windows of every length were retrained                        |
 | gradients  | the default rule of ``analysis.weights``, whose name is the reading's                           |
-| probing    | likewise                                                                                       |
+| probing    | likewise; and ``rise_of_given``, where noisy examples were scored on their given labels        |
 | centroids  | ``displacement``, see below                                                                    |
 | others     | their own rows of metric ``layer_weight``; the reading has no name                              |
+
+``rise_of_given`` was chosen on control runs (``results/nano-control``), before what it says of anything planted was
+looked at.
 
 Centroid displacement of layer l is ``max(0, g_l - g_{l-1})`` with ``g_l = o_l - n_l``: n_l is the mean position of
 noisy examples between the centroids of their given (0) and their original class (1), o_l that of clean examples of the
@@ -34,7 +37,7 @@ from memloc.analysis.weights import layer_weights
 from memloc.config import derived_seed
 from memloc.errors import MemlocError
 
-SINGLE, WINDOWS, DISPLACEMENT = "single", "windows", "displacement"
+SINGLE, WINDOWS, DISPLACEMENT, GIVEN = "single", "windows", "displacement", "rise_of_given"
 ALWAYS, RANDOM = "always", "random"  # answers that look at nothing
 CELL = ["task", "model", "seed", "noise", "place"]
 
@@ -69,7 +72,10 @@ def answers(rows: pd.DataFrame, num_layers: int | None = None) -> dict[str, np.n
         return {DISPLACEMENT: distribution(displacement(rows, num_layers))}
     found = layer_weights(rows, num_layers=num_layers)
     if technique not in WINDOWED:
-        return {found.variant: distribution(found.weight)}
+        told = {found.variant: distribution(found.weight)}
+        if technique == "probing" and ((rows["metric"] == "f1_given") & (rows["group"] == "noisy")).any():
+            told[GIVEN] = distribution(layer_weights(rows, GIVEN, num_layers).weight)
+        return told
     told = {SINGLE: distribution(found.single)} if found.single is not None else {}
     if len(found.lengths) == found.num_layers:
         told[WINDOWS] = distribution(found.weight)

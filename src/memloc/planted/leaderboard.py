@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from memloc.planted.answers import ALWAYS, SINGLE, WINDOWS
+from memloc.planted.answers import ALWAYS, GIVEN, SINGLE, WINDOWS
 from memloc.planted.entries import REGIMES
 from memloc.planted.overall import HEADLINE, SHOWN, score_table
 from memloc.wording import with_interval
@@ -76,6 +76,8 @@ def localiser(who: Who) -> str:
     name = technique.replace("_", " ")
     if technique == ALWAYS:
         return f"{name} {variant}"
+    if variant == GIVEN:
+        return f"{name} (given label)"
     return f"{name} ({variant})" if variant in (SINGLE, WINDOWS) else name
 
 
