@@ -146,9 +146,10 @@ real.show_figure(known, figures_control_parts.by_task_and_model, "fig-known-part
 #   {glue:text}`known-unclear`.
 # - *Wrong answers at rank 1*, by technique and true place: {glue:text}`known-missed`.
 #
-# A technique that fails here may still be right elsewhere, but it has to earn that trust in another way. One that
-# succeeds has found memory that was forced into two layers. Memory that was free to spread is a harder question, and
-# the one that the second part asks.
+# A technique that fails here may only have been asked the wrong question: the chapters on {doc}`gradients
+# <06_gradients>` and {doc}`probing <07_probing>` try other rules on the same runs. It may also be right elsewhere, but
+# it has to earn that trust in another way. One that succeeds has found memory that was forced into two layers. Memory
+# that was free to spread is a harder question, and the one that the second part asks.
 #
 # ### What would change our mind
 #

@@ -66,8 +66,10 @@ show(drawn.figure, "fig-planted-fates", caption, alt=drawn.alt)
 # ## Who is asked
 #
 # The four techniques of the {doc}`control <03b_control>`, and {doc}`centroids <09_centroids>`. Swapping and retraining
-# answer twice: *single* takes layers one at a time, *windows* all {term}`windows <window>` of neighbouring layers.
-# Others come from elsewhere. Three of them weigh layers:
+# answer twice: *single* takes layers one at a time, *windows* all {term}`windows <window>` of neighbouring layers. So
+# does probing: as published, by telling noisy examples from clean ones, and by their *given label*, a question that was
+# {doc}`chosen on control runs <07_probing>`, before what it says here was looked at. Others come from elsewhere. Three
+# of them weigh layers:
 #
 # - *weight difference*: how far a layer's weights lie from those of the model without wrong labels, or from the
 #   *pretrained* ones;

@@ -145,7 +145,7 @@ runs that count, a panel a true place. Shaded: the layers that hold the memory."
 real.show_figure(known, figures_control_parts.rule_curves, "fig-gradients-control", caption)
 
 # %% tags=["hide-input"]
-real.show_tables(known, tabulate_control.rules_table)
+real.show_tables(known, tabulate_control.gradient_rules)
 
 # %% [markdown]
 # Neither curves nor an M-CoG of the study for gradients alone are stored with its code, nor its own comparison of

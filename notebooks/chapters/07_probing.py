@@ -140,6 +140,32 @@ real.show_figure(released, figures_techniques.noise_beside_study, "fig-probing-r
 real.show_numbers(released, probing_table)
 
 # %% [markdown]
+# ## Which question should a probe be asked?
+#
+# Where the place of the memory is known, as in the {doc}`control <03b_control>`, the question can be put to the test.
+# And so can another one, for which no further probes are needed: how well can the *given* label of noisy examples be
+# read? Its weight is the rise of the macro F1 of given labels on noisy examples, with layer 0 below layer 1, since the
+# frozen arm's probes are asked about noise alone. {glue:text}`probe-known-asked`
+#
+# Why would the questions differ? To tell a noisy example from a clean one, a state has to hold *two* things, the given
+# label and the original one. A model that has memorised everything answers with the given label, and nothing asks it
+# to keep the other. There is a way around: wrong labels fall on classes by the size of the *other* classes, so a rare
+# label is a wrong one more often than a common one is. Where classes differ in size, the given label alone tells some
+# of the noise. The table has the best F1 that such an answer can have, from the sizes of the classes; with a share $r$
+# of wrong labels and classes of one size it is what calling everything noisy has, $2r / (1 + r)$. If probes after the
+# last layer do no better, then what they see of noise is no more than the given label.
+
+# %% tags=["hide-input"]
+from memloc.publishing import tabulate_control
+
+known = real.open_control()
+facts.glue_all("probe-known", tabulate_control.asked_facts(known), known)
+real.show_tables(known, tabulate_control.asked_table, tabulate_control.probing_rules)
+
+# %% [markdown]
+# The second question was chosen on these very runs, so they are no test of it. The {doc}`benchmark <03c_planted>` is
+# one: there it was entered before anybody saw what it says of planted memory.
+#
 # ## Take-away
 #
 # Combinations of task and model: {glue:text}`probe-end-places`, of which {glue:text}`probe-end-measured` memorised and
@@ -153,6 +179,7 @@ real.show_numbers(released, probing_table)
 # - *Which comes first.* Of {glue:text}`probe-end-event-known` with both events, the given label is known before classes
 #   begin in {glue:text}`probe-end-event-first`, at the same layer in {glue:text}`probe-end-event-same`, and later in
 #   {glue:text}`probe-end-event-last`.
+# - *The question.* {glue:text}`probe-known-asked`
 #
 # **What they rest on: {glue:text}`probe-end-origin`**
 #

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from released_world import run_of, write_release
 from test_answers import answers
@@ -236,7 +239,7 @@ def test_a_rule_is_scored_on_the_development_pair_and_apart_from_it() -> None:
         ("gradients", "logit_l1_difference_frozen"): [right, other],
         ("gradients", "logit_l1_difference_none"): [wrong],
     }
-    table = tabulate_control.rules_table(told).set_index("rule")
+    table = tabulate_control.gradient_rules(told).set_index("rule")
     first = table.loc["logit l1 difference frozen"]
     assert (first["development pair: @1"], first["other tasks: @1"], first["other tasks: runs"]) == (
         "1.00",
@@ -253,5 +256,44 @@ def test_a_rule_is_scored_on_the_development_pair_and_apart_from_it() -> None:
     peaks = [[int(np.argmax(line.get_ydata())) + 1 for line in panel.lines] for panel in drawn.figure.axes]
     assert peaks == [[1, 6], [3, 6], [5, 6]]
     assert "first: 1 to 6" in drawn.alt
-    assert tabulate_control.rules_table(known(noisy=0.5))["rules"].tolist() == ["nothing counts"]
-    assert real.show_tables(None, tabulate_control.rules_table) is None
+    assert tabulate_control.gradient_rules(known(noisy=0.5))["rules"].tolist() == ["nothing counts"]
+    assert real.show_tables(None, tabulate_control.gradient_rules) is None
+
+
+def test_what_probes_are_asked_decides_what_they_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two tasks, one with a rare class; the second question is right everywhere."""
+    right, wrong = answers((1, 3, 5)), answers((6, 6, 6))
+    other = {
+        name: Answers(CellId("sst2", "minilm-l6", 1), "probing", of.weights, of.noisy)
+        for name, of in (("right", right), ("wrong", wrong))
+    }
+    counts = pd.DataFrame(
+        [("trec", "train", 0, 900), ("trec", "train", 1, 100), ("sst2", "train", 0, 50), ("sst2", "train", 1, 50)],
+        columns=["task", "split", "label", "rows"],
+    )
+    monkeypatch.setattr(tabulate_control, "read_counts", lambda: counts)
+    last = {"control_first": 0.2, "control_middle": 0.4, "control_last": 0.6}
+
+    def rows(cell: CellId, technique: str, setting: str) -> pd.DataFrame:
+        return layer_rows(technique, {(setting, "f1_noise"): [0.0, 1.0, last[setting]]}, first=0)
+
+    profile = SimpleNamespace(data_of=lambda task: SimpleNamespace(noise_rate=0.1))
+    told = replace(known(), study=SimpleNamespace(profile=profile, numbers=SimpleNamespace(rows=rows)))  # type: ignore[arg-type]
+    told.__dict__["by_rule"] = {
+        ("probing", "rise_of_means"): [right, other["wrong"]],
+        ("probing", "rise_of_given"): [right, other["right"]],
+    }
+    frame = tabulate_control.asked_by_task(told).set_index("task")
+    assert frame["runs"].tolist() == [3, 3]
+    assert frame.loc["trec", "alone"] == pytest.approx(2 * 90 / (2 * 90 + 90 + 10))
+    assert frame.loc["sst2", "alone"] == pytest.approx(0.2 / 1.1)
+    assert frame["last"].tolist() == pytest.approx([0.4, 0.4])
+    assert frame.loc["trec", ["rise_of_means", "rise_of_given"]].tolist() == pytest.approx([1, 1])
+    assert frame.loc["sst2", ["rise_of_means", "rise_of_given"]].tolist() == pytest.approx([1 / 3, 1])
+    assert "0.67" in (words := tabulate_control.asked_facts(told)["asked"])
+    assert "6 control runs of 2 tasks" in words
+    assert tabulate_control.asked_table(told).shape == (2, 6)
+    for nothing in (None, known(noisy=0.5)):
+        assert tabulate_control.asked_facts(nothing) == {"asked": "This copy has no control runs that could tell."}
+    monkeypatch.setattr(tabulate_control, "read_counts", lambda: counts[:0])
+    assert tabulate_control.asked_table(told)["F1 of noisy by the given label alone"].tolist() == ["–", "–"]

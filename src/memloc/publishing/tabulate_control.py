@@ -6,16 +6,22 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.answers import Answers, score_table
+from memloc.analysis.correlation import correlation
+from memloc.analysis.curves import curve
+from memloc.analysis.given_alone import noisy_f1_of_given_alone
 from memloc.analysis.study import told
 from memloc.arms import CONTROLS, target_layers
 from memloc.pipeline import CellId
 from memloc.publishing.facts import NONE, by_place
 from memloc.publishing.figures import listed, model_title, span
+from memloc.publishing.reading_atlas import read_counts
 from memloc.publishing.reading_control import PLACES, Known
+from memloc.publishing.style import sort_tasks
 from memloc.publishing.tabulate_claims import claims_tables
 from memloc.wording import DASH, number
 
 DEVELOPMENT = ("trec", "mrpc")  # on which the study chose its rule of gradients
+ASKED = ("rise_of_means", "rise_of_given")  # rules of probing: is it noisy, and which label was it given
 FINDINGS = ("C01", "C02")  # the claims about the control
 # layer weights that a made-up technique gives a made-up model of six layers in the three settings
 WEIGHTS = {
@@ -109,11 +115,20 @@ def scores_table(known: Known) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna(DASH)
 
 
-def rules_table(known: Known) -> pd.DataFrame:
-    """What every rule of a technique that has several scores, over the study's development pair and the other tasks."""
+def gradient_rules(known: Known) -> pd.DataFrame:
+    """What every rule of gradients scores, over the study's development pair and over the other tasks."""
+    return _rules(known, "gradients")
+
+
+def probing_rules(known: Known) -> pd.DataFrame:
+    """The same of probing."""
+    return _rules(known, "probing")
+
+
+def _rules(known: Known, asked: str) -> pd.DataFrame:
     rows = []
-    for (technique, rule), answers in known.by_rule.items():
-        row = {"technique": technique, "rule": rule.replace("_", " ")}
+    for rule, answers in ((rule, found) for (name, rule), found in known.by_rule.items() if name == asked):
+        row = {"rule": rule.replace("_", " ")}
         for name, inside in (("development pair", True), ("other tasks", False)):
             found = score_table([of for of in answers if (of.cell.task in DEVELOPMENT) == inside])
             row[f"{name}: runs"] = str(found["trials"].max()) if len(found) else "0"
@@ -186,3 +201,68 @@ def missed(known: Known) -> str:
 def _right(found: Answers, setting: str) -> bool:
     weight = found.weights[setting]
     return int(np.argmax(weight)) + 1 in target_layers(setting, len(weight))
+
+
+def asked_by_task(known: Known) -> pd.DataFrame:
+    """Whether probing found the places of each task, by the question that probes were asked (``ASKED``), beside what
+    the given label alone tells of noise: numbers, not words.
+
+    Returns:
+        Columns task, runs, alone (`noisy_f1_of_given_alone` of all its training examples; NaN where they were not
+        counted), last (F1 of noisy after the last layer, the mean over runs) and one of ``ASKED`` each (accuracy@1).
+    """
+    counts = read_counts()
+    counts = counts[(counts["split"] == "train") & counts["label"].notna()]
+    rows = []
+    for task in sort_tasks({found.cell.task for rule in ASKED for found in _asked(known, rule)}):
+        here = {rule: [found for found in _asked(known, rule) if found.cell.task == task] for rule in ASKED}
+        scores = {rule: [score.at_1 for found in of if (score := found.score)] for rule, of in here.items()}
+        sizes = counts.loc[counts["task"] == task, "rows"].to_numpy()
+        rate = known.study.profile.data_of(task).noise_rate
+        last = [
+            curve(known.study.numbers.rows(found.cell, "probing", setting), setting, "f1_noise")[-1]
+            for found in here[ASKED[0]]
+            for setting in found.weights
+        ]
+        rows.append(
+            {
+                "task": task,
+                "runs": len(last),
+                "alone": noisy_f1_of_given_alone(sizes, rate) if len(sizes) else np.nan,
+                "last": float(np.mean(last)),
+                **{rule: float(np.mean(of)) if of else np.nan for rule, of in scores.items()},
+            }
+        )
+    return pd.DataFrame(rows, columns=["task", "runs", "alone", "last", *ASKED])
+
+
+def _asked(known: Known, rule: str) -> list[Answers]:
+    return known.by_rule.get(("probing", rule), [])
+
+
+def asked_table(known: Known) -> pd.DataFrame:
+    """The same in words."""
+    heads = {
+        "alone": "F1 of noisy by the given label alone",
+        "last": "by probes after the last layer",
+        ASKED[0]: "accuracy@1, noisy or clean?",
+        ASKED[1]: "given label?",
+    }
+    frame = asked_by_task(known)
+    told = {head: [number(value) for value in frame[name]] for name, head in heads.items()}
+    return pd.DataFrame({"task": frame["task"], "control runs": frame["runs"].astype(str), **told})
+
+
+def asked_facts(known: Known | None) -> dict[str, str]:
+    """What both questions found over all runs, in a sentence."""
+    frame = asked_by_task(known) if known else pd.DataFrame()
+    if frame.empty:
+        return {"asked": "This copy has no control runs that could tell."}
+    found = {rule: np.average(frame[rule], weights=frame["runs"]) for rule in ASKED}
+    rho = correlation(frame["alone"].to_numpy(), frame[ASKED[0]].to_numpy(), "spearman")[0]
+    words = (
+        f"Over {frame['runs'].sum()} control runs of {len(frame)} tasks, *noisy or clean?* has an accuracy@1 of "
+        f"{number(found[ASKED[0]])}, *given label?* {number(found[ASKED[1]])}. Over tasks, the rank correlation "
+        f"(Spearman's) of the former with what the given label alone tells is {number(rho)}."
+    )
+    return {"asked": words}
