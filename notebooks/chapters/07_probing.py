@@ -145,7 +145,9 @@ real.show_numbers(released, probing_table)
 # Where the place of the memory is known, as in the {doc}`control <03b_control>`, the question can be put to the test.
 # And so can another one, for which no further probes are needed: how well can the *given* label of noisy examples be
 # read? Its weight is the rise of the macro F1 of given labels on noisy examples, with layer 0 below layer 1, since the
-# frozen arm's probes are asked about noise alone. {glue:text}`probe-known-asked`
+# frozen arm's probes are asked about noise alone. Control runs: {glue:text}`probe-known-runs`, of
+# {glue:text}`probe-known-tasks` tasks (released run: {glue:text}`probe-known-run`). Accuracy@1 by the published
+# question: {glue:text}`probe-known-noise`; by this one: {glue:text}`probe-known-given`.
 #
 # Why would the questions differ? To tell a noisy example from a clean one, a state has to hold *two* things, the given
 # label and the original one. A model that has memorised everything answers with the given label, and nothing asks it
@@ -153,7 +155,8 @@ real.show_numbers(released, probing_table)
 # label is a wrong one more often than a common one is. Where classes differ in size, the given label alone tells some
 # of the noise. The table has the best F1 that such an answer can have, from the sizes of the classes; with a share $r$
 # of wrong labels and classes of one size it is what calling everything noisy has, $2r / (1 + r)$. If probes after the
-# last layer do no better, then what they see of noise is no more than the given label.
+# last layer do no better, then what they see of noise is no more than the given label. Over tasks, the rank correlation
+# (Spearman's) of this F1 with the accuracy@1 of the published question is {glue:text}`probe-known-rho`.
 
 # %% tags=["hide-input"]
 from memloc.publishing import tabulate_control
@@ -179,7 +182,9 @@ real.show_tables(known, tabulate_control.asked_table, tabulate_control.probing_r
 # - *Which comes first.* Of {glue:text}`probe-end-event-known` with both events, the given label is known before classes
 #   begin in {glue:text}`probe-end-event-first`, at the same layer in {glue:text}`probe-end-event-same`, and later in
 #   {glue:text}`probe-end-event-last`.
-# - *The question.* {glue:text}`probe-known-asked`
+# - *The question.* Where the place is known, accuracy@1 is {glue:text}`probe-known-noise` if probes are asked whether
+#   an example is noisy, and {glue:text}`probe-known-given` if they are asked for the given label of noisy ones
+#   (released run: {glue:text}`probe-known-run`).
 #
 # **What they rest on: {glue:text}`probe-end-origin`**
 #

@@ -277,7 +277,7 @@ def test_what_probes_are_asked_decides_what_they_find(monkeypatch: pytest.Monkey
     def rows(cell: CellId, technique: str, setting: str) -> pd.DataFrame:
         return layer_rows(technique, {(setting, "f1_noise"): [0.0, 1.0, last[setting]]}, first=0)
 
-    profile = SimpleNamespace(data_of=lambda task: SimpleNamespace(noise_rate=0.1))
+    profile = SimpleNamespace(name="mine", data_of=lambda task: SimpleNamespace(noise_rate=0.1))
     told = replace(known(), study=SimpleNamespace(profile=profile, numbers=SimpleNamespace(rows=rows)))  # type: ignore[arg-type]
     told.__dict__["by_rule"] = {
         ("probing", "rise_of_means"): [right, other["wrong"]],
@@ -290,10 +290,15 @@ def test_what_probes_are_asked_decides_what_they_find(monkeypatch: pytest.Monkey
     assert frame["last"].tolist() == pytest.approx([0.4, 0.4])
     assert frame.loc["trec", ["rise_of_means", "rise_of_given"]].tolist() == pytest.approx([1, 1])
     assert frame.loc["sst2", ["rise_of_means", "rise_of_given"]].tolist() == pytest.approx([1 / 3, 1])
-    assert "0.67" in (words := tabulate_control.asked_facts(told)["asked"])
-    assert "6 control runs of 2 tasks" in words
+    facts = tabulate_control.asked_facts(told)
+    assert {name: facts[name] for name in ("runs", "tasks", "noise", "given")} == {
+        "runs": "6",
+        "tasks": "2",
+        "noise": "0.67",
+        "given": "1.00",
+    }
     assert tabulate_control.asked_table(told).shape == (2, 6)
     for nothing in (None, known(noisy=0.5)):
-        assert tabulate_control.asked_facts(nothing) == {"asked": "This copy has no control runs that could tell."}
+        assert set(tabulate_control.asked_facts(nothing).values()) == {"none"}
     monkeypatch.setattr(tabulate_control, "read_counts", lambda: counts[:0])
     assert tabulate_control.asked_table(told)["F1 of noisy by the given label alone"].tolist() == ["–", "–"]

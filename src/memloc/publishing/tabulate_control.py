@@ -254,15 +254,12 @@ def asked_table(known: Known) -> pd.DataFrame:
 
 
 def asked_facts(known: Known | None) -> dict[str, str]:
-    """What both questions found over all runs, in a sentence."""
+    """Of both questions over all runs: their accuracy@1, and its rank correlation over tasks with what the given label
+    alone tells, for the first."""
     frame = asked_by_task(known) if known else pd.DataFrame()
-    if frame.empty:
-        return {"asked": "This copy has no control runs that could tell."}
-    found = {rule: np.average(frame[rule], weights=frame["runs"]) for rule in ASKED}
+    if known is None or frame.empty:
+        return dict.fromkeys(("run", "runs", "tasks", "noise", "given", "rho"), NONE)
+    noise, given = (number(np.average(frame[rule], weights=frame["runs"])) for rule in ASKED)
     rho = correlation(frame["alone"].to_numpy(), frame[ASKED[0]].to_numpy(), "spearman")[0]
-    words = (
-        f"Over {frame['runs'].sum()} control runs of {len(frame)} tasks, *noisy or clean?* has an accuracy@1 of "
-        f"{number(found[ASKED[0]])}, *given label?* {number(found[ASKED[1]])}. Over tasks, the rank correlation "
-        f"(Spearman's) of the former with what the given label alone tells is {number(rho)}."
-    )
-    return {"asked": words}
+    counts = {"runs": str(frame["runs"].sum()), "tasks": str(len(frame))}
+    return {"run": known.study.profile.name, **counts, "noise": noise, "given": given, "rho": number(rho)}
