@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from collections.abc import Iterator
 
@@ -197,12 +198,18 @@ def test_controls_of_the_study_stand_beside_the_scores() -> None:
 
 def test_sentences(shown: Board) -> None:
     facts = facts_planted.benchmark_facts(shown)
-    assert facts["best-blind"].startswith("perfect 1.00; swapping (single)")
+    assert re.fullmatch(r"1\.00 perfect; 0\.\d\d swapping \(single\); -?0\.\d\d .*", facts["best-blind"])
     assert facts["above-blind"] == "perfect and swapping (single)"
     assert (facts["constants"], facts["lost"], facts["noise"]) == ("0.00", "none", "15 %")
     assert facts["held"] == "0.67 to 1.00"
     assert facts["rho"].startswith("1.00")
     assert facts["intervals"] == "resample the tasks"
+
+
+def test_nobody_who_ties_with_the_best_is_left_out() -> None:
+    five = dict.fromkeys(("first", "second", "third", "fourth", "fifth"), perfect)
+    told = facts_planted.benchmark_facts(board(planted(), fixed=fixed, **five))
+    assert told["best-blind"] == "1.00 fifth, first, fourth, second and third"
 
 
 def test_the_example_by_hand() -> None:

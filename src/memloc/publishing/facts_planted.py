@@ -18,6 +18,8 @@ from memloc.publishing.reading_planted import SMOKE, Board
 from memloc.publishing.style import sort_models, sort_tasks
 from memloc.wording import DASH, number
 
+BEST = 3  # so many localisers are called the best ones, and those that tie with them
+
 
 def about(board: Board) -> str:
     """What the benchmark of the page is, in words."""
@@ -68,11 +70,14 @@ def benchmark_facts(board: Board) -> dict[str, str]:
 
 
 def _best(board: Board, order: list[Who], regime: str) -> str:
-    """The three best localisers."""
-    found = [(who, board.score(who, regime, HEADLINE)) for who in order]
-    known = [(one["value"], who) for who, one in found if one is not None and np.isfinite(one["value"])]
-    told = sorted(known, reverse=True)[:3]
-    return "; ".join(f"{localiser(who)} {value:z.2f}" for value, who in told) or NONE
+    """The best localisers by score, three or more of them: none is left out that has the score of another one."""
+    scored = [(who, one["value"]) for who in order if (one := board.score(who, regime, HEADLINE)) is not None]
+    known = sorted(((who, value) for who, value in scored if np.isfinite(value)), key=lambda one: -one[1])
+    told: dict[str, list[str]] = {}
+    for who, value in known:
+        if number(value) in told or sum(map(len, told.values())) < BEST:
+            told.setdefault(number(value), []).append(localiser(who))
+    return "; ".join(f"{value} {listed(names)}" for value, names in told.items()) or NONE
 
 
 def _above(board: Board, order: list[Who], regime: str) -> str:
