@@ -14,6 +14,7 @@ from own_world import fine_tuned, saved, sentences, stock
 
 import memloc
 from memloc import tables
+from memloc.analysis.weights import layer_weights
 from memloc.cli import main
 from memloc.errors import MemlocError
 
@@ -106,6 +107,8 @@ def test_a_mask_without_original_labels(world: Path, tmp_path: Path) -> None:
     assert "original labels" in found.lacking["centroids"]
     assert "--pretrained" in found.lacking["retraining"]
     assert set(found.techniques) == {"swapping", "gradients", "probing"}
+    given = layer_weights(found.of("probing"), "rise_of_given")
+    assert len(given.weight) == found.facts["layers"], "asks for no original labels either"
     assert not found.rows["metric"].str.contains("original").any()
     assert "did not run: it needs --pretrained" in found.report
     whole = memloc.localise("swapping", world / "perturbed", world / "data.csv", normal=world / "normal", device="cpu")
