@@ -244,3 +244,20 @@ def test_one_place_alone_has_no_skill_and_models_of_another_depth_are_left_out()
     both = board(mixed, perfect=perfect)
     assert both.depth == 6
     assert both.confusion(("perfect", ""), "blind")[1] == 18
+
+
+def test_a_part_of_a_profile_says_which_and_how_to_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = load_profile("planted-small")
+    assert reading_planted.part_of(whole) == ""
+    part = whole.narrowed(tasks=["sst2", "trec"], seeds=[1])
+    assert reading_planted.part_of(part) == "--tasks sst2,trec --seeds 1"
+    assert reading_planted.part_of(whole.narrowed(models=["nano-bert"])) == "--models nano-bert"
+    assert reading_planted.part_of(dataclasses.replace(part, name="mine")) == "", "nobody knows what it was cut from"
+    found = board(planted(), perfect=perfect).results
+    options = "--tasks sst2,trec --seeds 1"
+    monkeypatch.setattr(reading_planted, "read_benchmark", lambda folder: Benchmark(part, found))
+    told = reading_planted._released("planted")
+    assert told.command == f"memloc benchmark --profile planted-small {options} --release results/planted"
+    assert f"only a part was run: `{options}`" in facts_planted.about(told)
+    monkeypatch.setattr(reading_planted, "read_benchmark", lambda folder: Benchmark(whole, found))
+    assert "only a part" not in facts_planted.about(reading_planted._released("planted"))

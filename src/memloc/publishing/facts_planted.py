@@ -25,7 +25,8 @@ def about(board: Board) -> str:
     """What the benchmark of the page is, in words."""
     if board.profile.name != SMOKE:
         missing = len(board.results.missing)
-        return board.origin + (f" {missing} parts were not finished when it was released." if missing else "")
+        part = f" Of the profile {board.profile.name} only a part was run: `{board.part}`." if board.part else ""
+        return board.origin + part + (f" {missing} parts were not finished when it was released." if missing else "")
     made = "" if board.folder else ", made for this page"
     words = f"This copy of the book has no larger benchmark, so this is the smallest one{made}: its models "
     return f"{board.mark} {board.origin} {words}have two layers, and it shows how things are measured and nothing else."

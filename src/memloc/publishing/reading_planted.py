@@ -23,7 +23,7 @@ from memloc.planted.recall import recall_table
 from memloc.planted.releasing import Benchmark, read_benchmark
 from memloc.planted.results import TABLES, Results
 from memloc.planted.scores import pair_scores
-from memloc.profiles import Profile
+from memloc.profiles import Profile, load_profile, profile_names
 from memloc.profiles.planting import ACQUIRED, BLIND, ORACLE
 from memloc.publishing import project_root
 from memloc.publishing.studies import AnyRun, reads_released
@@ -45,11 +45,13 @@ class Board(AnyRun):
         benchmark: its profile and tables.
         command: makes the same.
         folder: where it was released, as seen from the root of the book; empty if it was made now.
+        part: which part of its profile it is, as options of the command; empty for the whole.
     """
 
     benchmark: Benchmark
     command: str
     folder: str = ""
+    part: str = ""
 
     @property
     def profile(self) -> Profile:
@@ -209,7 +211,25 @@ def _command(profile: str) -> str:
 
 def _released(name: str) -> Board:
     found = read_benchmark(project_root() / "results" / name)
-    return Board(found, f"{_command(found.profile.name)} --release results/{name}", f"results/{name}")
+    part = part_of(found.profile)
+    command = f"{_command(found.profile.name)}{part and f' {part}'} --release results/{name}"
+    return Board(found, command, f"results/{name}", part)
+
+
+def part_of(profile: Profile) -> str:
+    """The options by which a profile was cut down from the one that the package has of its name; empty if by none."""
+    if profile.name not in profile_names():
+        return ""
+    whole = load_profile(profile.name)
+    seeds, all_seeds = ({name: run.seeds for name, run in of.models.items()} for of in (profile, whole))
+    found = []
+    if set(profile.tasks) != set(whole.tasks):
+        found.append(f"--tasks {','.join(profile.tasks)}")
+    if set(seeds) != set(all_seeds):
+        found.append(f"--models {','.join(seeds)}")
+    if any(of != all_seeds.get(name) for name, of in seeds.items()):
+        found.append(f"--seeds {','.join(map(str, next(iter(seeds.values()))))}")
+    return " ".join(found)
 
 
 def benchmark_of(plantings: Plantings) -> Benchmark:
@@ -231,7 +251,6 @@ def made_now(localisers: tuple[str, ...] = ()) -> Plantings:
     from memloc.pipeline import Experiment
     from memloc.planted.experiment import Plantings
     from memloc.planted.running import run_benchmark
-    from memloc.profiles import load_profile
 
     profile = load_profile(SMOKE)
     if localisers and profile.planted:
