@@ -103,9 +103,10 @@ class Tab:
         if method == "Network.requestWillBeSent":
             self._addresses[told["requestId"]] = told["request"]["url"]
             self.visit.requests.append(told["request"]["url"])
-        elif method == "Network.dataReceived" and not self._address(told).startswith("data:"):
-            weights, address = self.visit.weights, self._address(told)
-            weights[address] = weights.get(address, 0) + told["dataLength"]
+        elif method == "Network.dataReceived":
+            address, weights = self._address(told), self.visit.weights
+            if address and not address.startswith("data:"):
+                weights[address] = weights.get(address, 0) + told["dataLength"]
         elif method == "Network.responseReceived" and told["response"]["status"] >= 400:
             self.visit.failed.append(f"{told['response']['status']} {told['response']['url']}")
         elif method == "Network.loadingFailed" and not told.get("canceled"):
@@ -136,6 +137,7 @@ class Tab:
 
     def open(self, address: str) -> Visit:
         """Open a page and wait until it has settled, its mathematics set."""
+        self._addresses.clear()  # what the page before still loads is no part of this one
         self.visit = Visit()
         self.ask("Page.navigate", url=address)
         self.settle()

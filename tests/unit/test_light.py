@@ -113,8 +113,12 @@ def test_pages_are_read_without_what_trains(tmp_path: Path, pages: tuple[str, ..
     assert done.returncode == 0, done.stderr[-2000:]
     lines = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith("chapters/"))
     assert list(lines) == list(pages)
-    of_runs = [name for name in pages if name < "chapters/10"]
-    assert all("generated tasks" in lines[name] and "read from released tables" in lines[name] for name in of_runs)
+    for name in (page for page in pages if page < "chapters/10"):
+        if name.endswith("03c_planted") and (RESULTS / "planted").exists():
+            assert lines[name] == "", "real data have no mark"
+        else:
+            assert "generated tasks" in lines[name]
+            assert "read from released tables" in lines[name]
 
 
 def test_built_pages_are_mended_without_what_trains(tmp_path: Path) -> None:
