@@ -86,13 +86,17 @@ class Plantings:
         return self._amounts[noise]
 
     def amounts(self) -> list[Amount]:
-        """Every cell of the profile with its own share of wrong labels, and with those asked for beside it."""
+        """Every cell of the profile with its own share of wrong labels; of first seeds, with those beside it too."""
         own = self.profile.data.noise_rate
         return [
             Amount(cell, noise)
             for cell in self.experiment.cells()
             for noise in dict.fromkeys((own, *self.asked.amounts.get(cell.task, ())))
+            if noise == own or self._is_first(cell)
         ]
+
+    def _is_first(self, cell: Cell) -> bool:
+        return cell.seed == self.profile.models[cell.model].seeds[0]
 
     def cells(self, amount: Amount) -> list[PlantedCell]:
         """What is planted into a cell; controls only where the profile runs them, with its own share."""
@@ -213,7 +217,7 @@ class Plantings:
     def is_first(self, amount: Amount) -> bool:
         """Whether a cell is of its model's first seed and the profile's own share of wrong labels."""
         cell, noise = amount
-        return (cell.seed, noise) == (self.profile.models[cell.model].seeds[0], self.profile.data.noise_rate)
+        return self._is_first(cell) and noise == self.profile.data.noise_rate
 
     def rows_of(self, planted: PlantedCell, regime: str, technique: str) -> dict[str, Any]:
         """The configuration under which the store has the rows of a localiser, controls' included."""

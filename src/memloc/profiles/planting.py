@@ -22,7 +22,7 @@ class Planting:
         injection: settings of training while labels are planted, instead of the model's own; what it says below the
             name of a kind of place (``spread: {lr: 1.0e-3}``) holds there instead.
         settling: the same while the model settles.
-        amounts: for some tasks, shares of wrong labels beside the profile's own.
+        amounts: for some tasks, shares of wrong labels beside the profile's own; with each model's first seed.
         removal: places (and ``acquired``) in which localisers also see half of the wrong labels, and what they point to
             is taken out; with the profile's own share and each model's first seed.
         only: for some techniques, the kinds of places (or ``acquired``) that they are asked about, where asking about
