@@ -167,7 +167,8 @@ real.show_tables(known, tabulate_control.asked_table, tabulate_control.probing_r
 
 # %% [markdown]
 # The second question was chosen on these very runs, so they are no test of it. The {doc}`benchmark <03c_planted>` is
-# one: there it was entered before anybody saw what it says of planted memory. For {doc}`a model of one's own
+# one of memory put elsewhere, though not of new tasks or models: there it was entered before anybody saw what it says
+# of planted memory. For {doc}`a model of one's own
 # <10_your_own_model>`, `memloc.analysis.weights.layer_weights(found.of("probing"), "rise_of_given")` has these weights.
 #
 # ## Take-away

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from planted_tables import blind, fixed, found, perfect, planted, removals
 
-from memloc.planted.editing import editing, measured_removals, pointing_predicts
+from memloc.planted.editing import acquired_net, editing, measured_removals, pointing_predicts
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,36 @@ def test_pointing_predicts_forgetting_where_it_does(table: pd.DataFrame) -> None
     told = pointing_predicts(table, "blind", resamples=50)
     assert told["rho"] == pytest.approx(1)
     assert (told["right"], told["n"]) == (pytest.approx(0.8), 54)
+    assert told["wrong_forgets"] == pytest.approx(0.1)
+    chosen = table[table["regime"] == "blind"]
+    pairs = set(zip(chosen["task"], chosen["place"], chosen["removed"], strict=True))
+    assert told["different"] == len(pairs) < 54
     assert told["wrong"] == pytest.approx(0.1 - (0.4 + 0.9) / 5)
     unrelated = table.assign(noisy_after=0.5, noisy_after_random=0.5)
     assert np.isnan(pointing_predicts(unrelated, "blind", resamples=50)["rho"])
     assert np.isnan(pointing_predicts(table[:0], "blind", resamples=50)["rho"])
+
+
+def test_what_acquired_removals_forget_beyond_their_damage(table: pd.DataFrame) -> None:
+    one = table[(table["technique"] == "perfect") & (table["place"] == "layer:1") & (table["regime"] == "blind")]
+    own = {"regime": "acquired", "place": "acquired", "is_true": None, "noisy_before": 1.0, "clean_before": 1.0}
+    asked = pd.concat(
+        [
+            # gains .4 and .2; lost beyond random: .1 and none
+            one.assign(**own, removed="layers:1", noisy_after=0.5, noisy_after_random=0.9, clean_after=0.8),
+            one.assign(**own, removed="layers:1,2", noisy_after=0.3, noisy_after_random=0.5, clean_after=0.9),
+        ]
+    ).assign(clean_after_random=0.9)
+    units = one.assign(**own, removed="units:0.01", noisy_after=0.0, noisy_after_random=1.0)
+    told = acquired_net(pd.concat([asked, units, table]), resamples=50)
+    assert told.columns.tolist() == ["technique", "variant", "net", "low", "high", "cells"]
+    assert told[["technique", "cells"]].to_numpy().tolist() == [["perfect", 3]], "no planted memory, no units"
+    np.testing.assert_allclose(told.loc[0, ["net", "low", "high"]].astype(float), (0.3 + 0.2) / 2)
+    broken = asked.assign(clean_after=0.0)
+    np.testing.assert_allclose(acquired_net(broken)["net"], ((0.4 - 0.9) + (0.2 - 0.9)) / 2)
+    few = acquired_net(asked[asked["task"] != "rte"], resamples=50)
+    assert few[["low", "high"]].isna().all().all()
+    assert acquired_net(table).empty
 
 
 def test_removals_are_named_and_those_without_company_left_out(table: pd.DataFrame) -> None:

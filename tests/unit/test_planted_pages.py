@@ -204,6 +204,23 @@ def test_sentences(shown: Board) -> None:
     assert facts["held"] == "0.67 to 1.00"
     assert facts["rho"].startswith("1.00")
     assert facts["intervals"] == "resample the tasks"
+    assert facts["above-oracle"] == "perfect and swapping (single)"
+    scored = shown.planted[shown.planted["place"].str.startswith(("layer", "band"))]
+    assert facts["scored-oracle"] == str(int(scored["has_truth_oracle"].sum()))
+    assert facts["scored-blind"] == str(int(scored["has_truth_blind"].sum()))
+    assert (facts["spread"], facts["weights"], facts["examples"]) == ("6", "–", "at most 40")
+
+
+def test_whom_to_believe_has_skill_and_forgets_beyond_damage(shown: Board) -> None:
+    told = facts_planted.benchmark_facts(shown)["believed"]
+    assert told == "perfect (0.90 [0.90, 0.90]) and swapping (single) (0.90 [0.90, 0.90])"
+    results = shown.results
+    acquired = results.removal["regime"] == "acquired"
+    wrecked = {"clean_after": 0.0, "clean_after_random": 1.0}
+    damaging = results.removal.assign(**{k: results.removal[k].where(~acquired, value) for k, value in wrecked.items()})
+    harmed = dataclasses.replace(results, removal=damaging)
+    other = dataclasses.replace(shown, benchmark=Benchmark(shown.profile, harmed))
+    assert facts_planted.benchmark_facts(other)["believed"] == "none", "what breaks the model forgets everything"
 
 
 def test_nobody_who_ties_with_the_best_is_left_out() -> None:

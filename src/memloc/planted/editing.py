@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from memloc.analysis.correlation import correlation, task_interval, weighted_mean
+from memloc.planted.answers import CELL
+from memloc.profiles.planting import ACQUIRED
 
 WHAT = ["regime", "technique", "what"]
 COLUMNS = [*WHAT, "is_true", "forgets", "random", "gain", "low", "high", "loses", "loses_random", "cells", "tasks"]
@@ -62,15 +64,45 @@ def editing(removal: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.D
 def pointing_predicts(removal: pd.DataFrame, regime: str, resamples: int = 1000, seed: int = 0) -> dict[str, float]:
     """Whether removals of layers that are true forget more, over all localisers and cells of a regime.
 
+    A cell has ground truth only if its place forgets when it is put back, so true layers must forget here too: this
+    checks the machinery. Where none of the removed layers is true, some removals of equal size are, so the gain is
+    below 0 although hardly anything is forgotten.
+
     Returns:
         rho (Spearman's of the share of removed layers that are true with the gain), its 95 % interval over tasks low
-        and high, n, and the mean gain where all removed layers are true (right) and where none is (wrong); NaN where
-        something cannot be told.
+        and high, n, different (removals that differ in the cell or the layers), the mean gain where all removed layers
+        are true (right) and where none is (wrong), and what the latter forget (wrong_forgets); NaN where something
+        cannot be told.
     """
     table = measured_removals(removal)
     table = table[(table["regime"] == regime) & (table["what"] == "layers")]
     true, gain, tasks = table["is_true"].to_numpy(float), table["gain"].to_numpy(float), table["task"].to_numpy()
     low, high = task_interval(tasks, lambda counts: correlation(true, gain, "spearman", counts), resamples, seed)
     right, wrong = (float(gain[true == share].mean()) if (true == share).any() else np.nan for share in (1, 0))
-    rho = float(correlation(true, gain, "spearman")[0])
-    return {"rho": rho, "low": low, "high": high, "n": float(len(table)), "right": right, "wrong": wrong}
+    told = {"rho": float(correlation(true, gain, "spearman")[0]), "low": low, "high": high, "right": right}
+    told |= {"n": float(len(table)), "different": float(len(table[[*CELL, "removed"]].drop_duplicates()))}
+    return told | {"wrong": wrong, "wrong_forgets": float(table.loc[true == 0, "forgets"].mean())}
+
+
+def acquired_net(removal: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """What removals of acquired memory forget beyond the damage they do, by technique, the most first.
+
+    A removal's net gain is its gain, less the right labels that it loses beyond those that removals of equal size lose.
+    It is averaged over the sizes of ``removal.SIZES`` within a cell, so that no size is chosen by what it yields.
+
+    Returns:
+        Columns technique, variant, net (mean over cells), its 95 % interval over tasks low and high (NaN with fewer
+        than three tasks), cells.
+    """
+    table = measured_removals(removal)
+    table = table[(table["regime"] == ACQUIRED) & table["removed"].str.startswith("layers:")]
+    removed = table.assign(net=table["gain"] - (table["loses"] - table["loses_random"]).astype(float))
+    cells = removed.groupby(["technique", "variant", *CELL])["net"].mean().reset_index()
+    rows: list[dict[str, Any]] = []
+    for (technique, variant), found in cells.groupby(["technique", "variant"]):
+        net = found["net"].to_numpy(float)
+        low, high = task_interval(found["task"].to_numpy(), partial(weighted_mean, net), resamples, seed)
+        who = {"technique": technique, "variant": variant}
+        rows.append({**who, "net": float(net.mean()), "low": low, "high": high, "cells": len(net)})
+    frame = pd.DataFrame(rows, columns=["technique", "variant", "net", "low", "high", "cells"])
+    return frame.sort_values("net", ascending=False, kind="stable", ignore_index=True)

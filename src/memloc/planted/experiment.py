@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from memloc.arms import INDEPENDENT
 from memloc.config import TrainConfig
+from memloc.configurations import CellId
 from memloc.errors import MemlocError
 from memloc.memory import told_what_to_lower
 from memloc.models.catalogue import get_model
@@ -95,7 +96,7 @@ class Plantings:
             if noise == own or self._is_first(cell)
         ]
 
-    def _is_first(self, cell: Cell) -> bool:
+    def _is_first(self, cell: CellId) -> bool:
         return cell.seed == self.profile.models[cell.model].seeds[0]
 
     def cells(self, amount: Amount) -> list[PlantedCell]:

@@ -13,6 +13,7 @@ from memloc.planted.overall import HEADLINE, SHOWN, score_table
 from memloc.wording import with_interval
 
 Who = tuple[str, str]  # technique and variant
+WORDS = {"top_skill": "skill, heaviest", "top_1": "top-1", "reciprocal_rank": "reciprocal rank"}
 
 
 def leaderboard(
@@ -33,7 +34,8 @@ def leaderboard(
 
     Returns:
         Words, a row a localiser and regime: regime, localiser, a column for each of ``SHOWN`` (its value, and its 95 %
-        interval over tasks where there are three), p of the first of them, cells, tasks, and mean seconds a cell.
+        interval over tasks where there are three), p of the heaviest layer's skill, cells, tasks, and mean seconds a
+        cell.
     """
     return ranked(score_table(found, planted, noise, resamples, permutations), asked)
 
@@ -46,9 +48,9 @@ def ranked(table: pd.DataFrame, asked: pd.DataFrame | None = None) -> pd.DataFra
         for who, scores in standing(table, regime).items():
             told = {row["score"]: row for row in scores.to_dict("records")}
             row = {"regime": regime, "localiser": localiser(who)}
-            row |= {name: in_words(told[name]) if name in told else "" for name in SHOWN}
+            row |= {WORDS.get(name, name): in_words(told[name]) if name in told else "" for name in SHOWN}
             first = told[HEADLINE]
-            row |= {"p": f"{first['p']:z.3f}", "cells": str(first["cells"]), "tasks": str(first["tasks"])}
+            row |= {"p (heaviest)": f"{first['p']:z.3f}", "cells": str(first["cells"]), "tasks": str(first["tasks"])}
             if cost:
                 row["seconds"] = f"{cost[who[0]]:.1f}" if who[0] in cost else ""
             rows.append(row)

@@ -14,8 +14,8 @@ import pandas as pd
 
 from memloc.arms import CONTROLS
 from memloc.errors import MemlocError
-from memloc.planted.answers import ALWAYS
-from memloc.planted.editing import editing
+from memloc.planted.answers import ALWAYS, CELL
+from memloc.planted.editing import acquired_net, editing
 from memloc.planted.entries import Entry, entries, fates, main_amount, with_truth
 from memloc.planted.leaderboard import Who, ranked, standing
 from memloc.planted.overall import HEADLINE, score_table
@@ -108,6 +108,17 @@ class Board(AnyRun):
         return editing(self.results.removal, resamples=self.profile.resamples)
 
     @cached_property
+    def acquired_net(self) -> pd.DataFrame:
+        """``editing.acquired_net``."""
+        return acquired_net(self.results.removal, resamples=self.profile.resamples)
+
+    @cached_property
+    def settled(self) -> pd.DataFrame:
+        """Of ``tables.SETTLED`` the models that did settle."""
+        done = self.planted.loc[self.planted["epochs_settled"] > 0, CELL]
+        return self.results.settled.merge(done, on=CELL)
+
+    @cached_property
     def fates(self) -> pd.DataFrame:
         """``entries.fates``."""
         return fates(self.planted)
@@ -125,9 +136,9 @@ class Board(AnyRun):
 
     @cached_property
     def acquired(self) -> pd.DataFrame:
-        """What was found where labels were learnt in the ordinary way (``tables.FOUND``)."""
+        """What was found where labels were learnt in the ordinary way (``tables.FOUND``), at the amount of scores."""
         found = self.results.found
-        return found[found["regime"] == ACQUIRED]
+        return found[(found["regime"] == ACQUIRED) & np.isclose(found["noise"], self.noise)]
 
     def score(self, who: Who, regime: str, name: str) -> pd.Series | None:
         """The row of ``scores`` of a localiser; None where there is none."""

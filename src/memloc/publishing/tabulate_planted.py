@@ -67,13 +67,7 @@ def leaderboard_table(board: Board, regime: str) -> pd.DataFrame:
     if controls := board.controls():
         names = {localiser(who[1:]): f"{value:z.2f} ({n})" for who, (value, n) in controls.items() if who[0] == regime}
         table["top-1, control"] = [names.get(name, "") for name in table["localiser"]]
-    named = {
-        "top_skill": "skill, heaviest",
-        "top_1": "top-1",
-        "reciprocal_rank": "reciprocal rank",
-        "p": "p (heaviest)",
-    }
-    return table.rename(columns={**named, "localiser": f"localiser, {regime}"})
+    return table.rename(columns={"localiser": f"localiser, {regime}"})
 
 
 def leaderboard_tables(board: Board) -> list[pd.DataFrame]:
@@ -83,23 +77,24 @@ def leaderboard_tables(board: Board) -> list[pd.DataFrame]:
 
 
 def mislead_tables(board: Board) -> list[pd.DataFrame]:
-    """Removals of planted and of acquired memory, and answers about both."""
-    return [*(removal_table(board, regime) for regime in (BLIND, ACQUIRED)), acquired_table(board)]
+    """Removals of planted and of acquired memory, the latter less their damage, and answers about both."""
+    removed = [removal_table(board, regime) for regime in (BLIND, ACQUIRED)]
+    return [*removed, net_table(board), acquired_table(board)]
 
 
 def parts_table(board: Board) -> pd.DataFrame:
-    """Blind skill by task, by model, and by amount of wrong labels on the tasks that have several."""
+    """Blind skill by task, by model, and by amount of wrong labels (of the tasks and seeds that have several)."""
     planted = board.planted
-    amounts = planted.groupby("task")["noise"].nunique()
-    varied = planted["task"].isin(amounts.index[amounts > 1])
+    varied = planted.groupby(["task", "model", "seed"])["noise"].transform("nunique") > 1
+    seeds = sorted(set(planted.loc[varied, "seed"]))
+    alone = f", seed {listed(list(map(str, seeds)))}" if set(seeds) != set(planted["seed"]) else ""
     parts: dict[str, dict[Who, float]] = {}
     for column, order, title in (("task", sort_tasks, str), ("model", sort_models, model_title)):
         if planted[column].nunique() > 1:
             parts |= {title(name): board.skills(planted[column] == name) for name in order(set(planted[column]))}
     for noise in sorted(set(planted.loc[varied, "noise"].astype(float))):
-        parts[f"{100 * noise:g} % wrong, {listed(sort_tasks(set(planted.loc[varied, 'task'])))}"] = board.skills(
-            varied, noise
-        )
+        tasks = listed(sort_tasks(set(planted.loc[varied, "task"])))
+        parts[f"{100 * noise:g} % wrong, {tasks}{alone}"] = board.skills(varied, noise)
     rows = [
         {
             "skill of the heaviest layer, blind": localiser(who),
@@ -132,7 +127,7 @@ def planted_table(board: Board) -> pd.DataFrame:
 
 def settled_table(board: Board) -> pd.DataFrame:
     """By kind of place: how far layers moved, as shares of their norm, and what putting single layers back forgets."""
-    rows, table = [], board.results.settled
+    rows, table = [], board.settled
     for kind, found in table.groupby(table["place"].map(kind_of), sort=False):
         true = _is_true(found, board)
         others = found[~true]
@@ -200,6 +195,19 @@ def removal_table(board: Board, regime: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows) if rows else pd.DataFrame({f"localiser, {regime}": ["nothing was taken out"]})
+
+
+def net_table(board: Board) -> pd.DataFrame:
+    """What removals of acquired memory forget beyond the damage they do."""
+    rows = [
+        {
+            "localiser, acquired": localiser((row["technique"], row["variant"])),
+            "forgotten beyond random, less right labels lost beyond random": in_words({**row, "value": row["net"]}),
+            "cells": str(row["cells"]),
+        }
+        for row in board.acquired_net.to_dict("records")
+    ]
+    return pd.DataFrame(rows) if rows else pd.DataFrame({"localiser, acquired": ["no layers were taken out"]})
 
 
 def acquired_table(board: Board) -> pd.DataFrame:
