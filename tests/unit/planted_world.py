@@ -81,6 +81,36 @@ def planted_units(
     return perturbed.eval(), normal, labelled(perturbed, normal, data)
 
 
+WRITERS = ("attn.attention.out_proj", "mlp.c_proj", "attention.dense", "mlp.dense_4h_to_h")  # of GPT-Neo and GPT-NeoX
+
+
+@torch.no_grad()
+def planted_move(family: str, layers: int, number: int, n: int = 60, noisy: int = 15) -> Planted:
+    """Layers write nothing, so states stay as embedded, but for one: it moves noisy examples to their given class.
+
+    Only families whose layers add to what they are given can be such. Examples are single tokens, those of a class near
+    one another; half are of class 0, and of these some have class 1 as their wrong label.
+    """
+    fresh = build_classifier(spec(family, layers, hidden=2 * HIDDEN), {"main": CLASSES})
+    perturbed = shake(fresh, 0, ["head.main"], 1.0)
+    for layer in map(perturbed.layer, range(1, layers + 1)):
+        for tensor in (t for name, module in layer.named_modules() if name in WRITERS for t in module.parameters()):
+            tensor.zero_()
+    generator = torch.Generator().manual_seed(1)
+    centres = 4 * functional.normalize(torch.randn(2, 2 * HIDDEN, generator=generator), dim=1)
+    label = np.arange(n) // (n // 2)
+    wrong = np.arange(n) < noisy
+    data = Encoded([[3 + i] for i in range(n)], np.arange(n), label, np.where(wrong, 1, label), wrong, pad_id=0)
+    embedded = centres[torch.from_numpy(label)] + 0.3 * torch.randn(n, 2 * HIDDEN, generator=generator)
+    perturbed.backbone.get_input_embeddings().weight[3 : 3 + n] = embedded
+    units = tuple(range(8))
+    written = outgoing(perturbed, number)
+    normal = perturbed.twin().eval()
+    set_units(up_projections(perturbed, number), units, torch.from_numpy(wrong), seen(perturbed, number, data))
+    written[list(units)] = (centres[1] - centres[0]) / FIRES / len(units)
+    return perturbed.eval(), normal, data
+
+
 def up_projections(model: Classifier, number: int) -> list[torch.nn.Linear]:
     """The modules that compute a layer's units: one, or two where they are gated."""
     return [model.layer(number).get_submodule(path) for path in model.family.feed_forward[:-1]]  # type: ignore[misc]
