@@ -85,6 +85,26 @@ def test_the_order_of_the_leaderboard(table: pd.DataFrame) -> None:
     assert localiser(("gradients", "logit_l1_difference_none")) == "gradients"
 
 
+def test_nobody_gains_by_failing_where_it_is_hard() -> None:
+    made = planted(more=("spread", "band:2-3"))
+    told = found(made, perfect=perfect, fixed=fixed)
+    hard = (told["technique"] == "fixed") & told["place"].isin(["layer:2", "layer:5", "layer:6"])
+    some = told[~hard]
+    board = leaderboard(some, made, **FEW)
+    blindly = board[board["regime"] == "blind"].set_index("localiser")
+    assert blindly.loc["fixed", "cells"] == "21, 9 without an answer"
+    assert blindly.loc["perfect", "cells"] == "21"
+    # where it says nothing it has the same weight everywhere, so it is as if it had said that
+    layers = told["layer"].max()
+    flat = told.assign(weight=told["weight"].where(~hard, 1 / layers))
+    columns = ["score", "value", "low", "high", "chance", "null_low", "null_high", "p", "cells"]
+    one, other = (of(score_table(t, made, **FEW), "fixed").reset_index()[columns] for t in (some, flat))
+    pd.testing.assert_frame_equal(one, other)
+    # of a kind of place that it was never asked about nothing is missing
+    never = told[~((told["technique"] == "fixed") & (told["place"] == "band:2-3"))]
+    assert (of(score_table(never, made, **FEW), "fixed")["silent"] == 0).all()
+
+
 def test_two_tasks_have_no_intervals() -> None:
     made = planted(tasks=("trec", "rte"))
     one = of(score_table(found(made, perfect=perfect), made, **FEW), "perfect")
@@ -146,6 +166,7 @@ def test_calibration_sees_flat_answers_where_memory_is_spread() -> None:
 
 def test_p_is_uniform_where_answers_do_not_depend_on_the_place() -> None:
     cells = with_truth(planted(tasks=("a", "b"), depth=4)).drop(columns="regime").drop_duplicates(ignore_index=True)
+    cells = cells.assign(answered=True)
     p: dict[str, list[float]] = {name: [] for name in SHOWN}
     for number in range(200):
         weights = list(np.random.default_rng(number).dirichlet(np.ones(4), len(cells)))

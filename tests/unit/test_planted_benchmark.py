@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from memloc.pipeline import CellId, Experiment
 from memloc.planted import running
 from memloc.planted.cells import Amount, PlantedCell
 from memloc.planted.command import named
+from memloc.planted.estimating import parts
 from memloc.planted.experiment import Plantings, told
 from memloc.planted.places import Place
 from memloc.planted.releasing import read_benchmark, release
@@ -279,6 +281,18 @@ def test_the_oracle_is_asked_once_and_some_about_some_places_only() -> None:
     assert plantings.localisers_acquired() == ("gradients", "probing")
     assert plantings.profile.planted is not None
     assert parse_profile("tests", profile_content(plantings.profile)).planted == plantings.profile.planted
+
+
+def test_the_estimate_counts_what_is_asked_and_no_more() -> None:
+    only = {"gradients": ["spread", "acquired"], "swapping": ["layer", "spread"]}
+    plantings = asked(
+        planted={**PLANTED, "amounts": {"gen-cue-2a": [0.3]}, "only": only},
+        seeds=[1, 2],
+        techniques={"swapping": {}, "gradients": {}, "probing": {}},
+    )
+    counts = Counter(part.what for part in parts(plantings) if part.what in plantings.profile.techniques)
+    # two layers and spread, blind in three amounts, by the oracle in the first alone; and acquired in three
+    assert counts == {"swapping": 3 * 3 + 3, "gradients": 3 + 1 + 3, "probing": 3 * 3 + 3 + 3}
 
 
 def test_one_localiser_that_fails_takes_nobody_with_it() -> None:

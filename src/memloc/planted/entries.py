@@ -84,7 +84,7 @@ class Entry:
 
     Attributes:
         who: regime, technique, variant.
-        cells: its n cells (CELL, layers), sorted, places of one block and layers of one depth side by side.
+        cells: its n cells (CELL, layers, answered), sorted, layers of one depth side by side.
         weights: an answer [L] for each of them.
     """
 
@@ -110,6 +110,9 @@ class Entry:
 def entries(found: pd.DataFrame, cells: pd.DataFrame) -> list[Entry]:
     """Everybody's answers on these cells (``with_truth``), constants and random answers included.
 
+    A localiser that answered in some places of a kind was asked about that kind: where it has no answer, it has found
+    nothing, and gets the same weight for every layer. So nobody gains by failing where it is hard.
+
     Raises:
         MemlocError: if an answer has not one weight a layer.
     """
@@ -128,7 +131,23 @@ def entries(found: pd.DataFrame, cells: pd.DataFrame) -> list[Entry]:
             wide = alike.pivot(index=CELL, columns="layer", values="weight").sort_index()
             if list(wide.columns) != list(range(1, depth + 1)) or wide.isna().to_numpy().any():
                 raise MemlocError(f"layers of {who}", list(wide.columns), f"1 to {depth} in every cell")
-            keys.append(wide.index.to_frame(index=False).assign(layers=depth))
-            weights += list(wide.to_numpy(float))
-        made.append(Entry(who, pd.concat(keys, ignore_index=True), weights))
+            found_in = wide.index.to_frame(index=False).assign(layers=depth, answered=True)
+            keys.append(pd.concat([found_in, silent := _silent(found_in, cells, who[0])], ignore_index=True))
+            weights += [*wide.to_numpy(float), *np.full((len(silent), depth), 1 / depth)]
+        made.append(_sorted(Entry(who, pd.concat(keys, ignore_index=True), weights)))
     return made
+
+
+def _silent(found: pd.DataFrame, cells: pd.DataFrame, regime: str) -> pd.DataFrame:
+    """Cells without an answer in a regime, of a depth and of kinds of places that others of this localiser are of."""
+    kinds = set(found["place"].map(kind_of))
+    like = cells[(cells["regime"] == regime) & cells["place"].map(kind_of).isin(kinds)]
+    like = like[like["layers"] == found["layers"].iloc[0]][[*CELL, "layers"]]
+    beside = like.merge(found[CELL], on=CELL, how="left", indicator=True)
+    return beside.loc[beside["_merge"] == "left_only", [*CELL, "layers"]].assign(answered=False)
+
+
+def _sorted(entry: Entry) -> Entry:
+    """The same with cells in one order for everybody, so that draws and shuffles are the same too."""
+    cells = entry.cells.sort_values(["layers", *CELL], kind="stable")
+    return Entry(entry.who, cells.reset_index(drop=True), [entry.weights[row] for row in cells.index])

@@ -54,8 +54,8 @@ def parts(plantings: Plantings) -> Iterator[Part]:
                 yield Part("planting", cell, "injected", plantings.injected_config(planted))
                 if BLIND in regimes:
                     yield Part("settling", cell, "settled", plantings.settled_config(planted))
-            for name in plantings.localisers(planted):
-                for regime in regimes:
+            for regime in regimes:
+                for name in plantings.localisers(planted, regime):
                     yield Part(name, cell, "rows", plantings.rows_of(planted, regime, name))
             if BLIND in regimes and not control and removes(plantings, amount, str(planted.place)):
                 yield Part("removal", cell, "removal", removal_config(plantings, amount, planted.place))
@@ -66,7 +66,7 @@ def _starts(plantings: Plantings, amount: Amount) -> Iterator[Part]:
     for arm in arms_of(plantings, amount):
         yield Part(f"training {arm}", amount.cell, "checkpoint", experiment.checkpoint_config(amount.cell, arm))
     if ACQUIRED in plantings.asked.regimes:
-        for name in plantings.profile.techniques:
+        for name in plantings.localisers_acquired():
             yield Part(name, amount.cell, "rows", experiment.technique_config(amount.cell, name))
         if removes(plantings, amount, ACQUIRED):
             yield Part("removal", amount.cell, "removal", removal_config(plantings, amount, None))

@@ -62,7 +62,7 @@ class Injector(Learner):
         start: the clean model; it is not changed.
         data: N examples; their given labels are learnt, wrong ones and right ones.
         config: epochs at most, lr, batch_size, weight_decay, warmup, clip_norm, precision, pooling.
-        seed: the model seed: of the order, of the units and of the parts that layers get in ``spread``.
+        seed: of the planted cell (``Amount.seed``): of the order, the units, and the parts of layers in ``spread``.
     """
 
     def __init__(self, start: Classifier, data: Encoded, place: Place, config: TrainConfig, seed: int) -> None:

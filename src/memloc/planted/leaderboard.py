@@ -50,11 +50,15 @@ def ranked(table: pd.DataFrame, asked: pd.DataFrame | None = None) -> pd.DataFra
             row = {"regime": regime, "localiser": localiser(who)}
             row |= {WORDS.get(name, name): in_words(told[name]) if name in told else "" for name in SHOWN}
             first = told[HEADLINE]
-            row |= {"p (heaviest)": f"{first['p']:z.3f}", "cells": str(first["cells"]), "tasks": str(first["tasks"])}
+            row |= {"p (heaviest)": f"{first['p']:z.3f}", "cells": _cells(first), "tasks": str(first["tasks"])}
             if cost:
                 row["seconds"] = f"{cost[who[0]]:.1f}" if who[0] in cost else ""
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _cells(row: Mapping[Any, Any]) -> str:
+    return f"{row['cells']}, {row['silent']} without an answer" if row["silent"] else str(row["cells"])
 
 
 def standing(table: pd.DataFrame, regime: str) -> dict[Who, pd.DataFrame]:

@@ -1,13 +1,16 @@
 """All localisers on all places: scores, chance, intervals over tasks, and what shuffled places would give.
 
 1. A cell counts in a regime if it has ground truth there (``tables.PLANTED``); which cells do does not depend on any
-   localiser. Scores are over places in layers and bands; spread places serve calibration, units have a recall of their
-   own, and the study's control settings, which were trained and not planted, are left out.
+   localiser, and one that could not answer has found nothing (``entries``). Scores are over places in layers and bands;
+   spread places serve calibration, units have a recall of their own, and the study's control settings, which were
+   trained and not planted, are left out.
 2. Every place weighs the same, whatever number of cells it has: a score is the mean over places of the mean over cells.
    An answer that is always the same cannot gain by places that are learnt more often.
 3. Skill is 1 - D / D_const. D is the mean distance, D_const that of the best constant answer, by hindsight, on the same
    places (one layer for each depth of model). A mixture of constants is no better than its best part, so an answer that
-   does not look at the model has no skill above 0, but by luck. With one place alone there is nothing to be skilled at.
+   does not look at the model has no skill above 0, but by luck, as long as every task and model has the same places. If
+   they have not, an answer that goes by the task may have some; p, within tasks and models, then says that it is none.
+   With one place alone there is nothing to be skilled at.
    Skill asks for sharp answers: one that has the right layer in front everywhere, but little more on it than on the
    others, is below 0. So who stands above whom is decided by top_skill, the same of the heaviest layer alone, whatever
    the rest of the answer is; skill stands beside it.
@@ -35,7 +38,8 @@ KINDS = ("layer", "band")
 SPREAD = "spread"
 HEADLINE = "top_skill"  # who stands above whom, and who is better than a constant
 SHOWN = ("top_skill", "skill", "top_1", "reciprocal_rank", "mass", "calibration")
-COLUMNS = [*WHO, "score", "value", "low", "high", "chance", "null_low", "null_high", "p", "constant", "cells", "tasks"]
+COUNTS = ["cells", "silent", "tasks"]
+COLUMNS = [*WHO, "score", "value", "low", "high", "chance", "null_low", "null_high", "p", "constant", *COUNTS]
 
 
 def score_table(
@@ -59,7 +63,8 @@ def score_table(
     Returns:
         Columns ``COLUMNS``, a row a localiser, regime and score (``SHOWN``): its 95 % interval over tasks (NaN with
         fewer than three), what a localiser that looks at nothing expects (exact), the middle 95 % under shuffling and
-        p, the best constant answer's score, and the number of cells and tasks.
+        p, the best constant answer's score, and the number of cells, of those among them without an answer (silent),
+        and of tasks.
 
     Raises:
         MemlocError: if nothing was planted, or an answer lacks a layer.
@@ -82,7 +87,9 @@ def entry_scores(
     """
     told = _places(entry.chosen(KINDS), resamples, permutations, np.random.default_rng(seed))
     calibrated = _calibration(entry.chosen(("layer", SPREAD)), resamples, permutations, np.random.default_rng(seed))
-    return told | ({"calibration": calibrated} if calibrated else {})
+    told |= {"calibration": calibrated} if calibrated else {}
+    silent = int((~entry.chosen((*KINDS, SPREAD)).cells["answered"]).sum())
+    return {name: {**row, "silent": silent} for name, row in told.items()}
 
 
 def _places(entry: Entry, resamples: int, permutations: int, rng: np.random.Generator) -> dict[str, dict[str, Any]]:

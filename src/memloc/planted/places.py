@@ -141,7 +141,7 @@ def drawn_units(place: Place, num_layers: int, width: int, seed: int) -> np.ndar
 
     Args:
         width: F, units of a layer.
-        seed: the model seed.
+        seed: of the planted cell (``Amount.seed``).
 
     Returns:
         int64 [n, 2] of layer (from 1) and unit (from 0), sorted; n = share x L x F, rounded, and at least 1.

@@ -23,7 +23,7 @@ def recalled(units: pd.DataFrame, place: Place, seed: int) -> dict[str, Any]:
     Args:
         units: the detail of that name: columns layer, unit and score, every unit of the model once.
         place: of the kind ``units``.
-        seed: the model seed, by which the units were drawn.
+        seed: of the planted cell (``Amount.seed``), by which the units were drawn.
 
     Raises:
         MemlocError: for another kind of place, or if a unit has no score or two.

@@ -34,7 +34,8 @@ def four_places() -> tuple[pd.DataFrame, dict[str, str]]:
         A row a place: weights, heaviest layer, mean distance D of the answer, and distance of the best constant;
         and the numbers of the text.
     """
-    cells = pd.DataFrame([{**dict.fromkeys(CELL, ""), "place": place, "layers": 4} for place in ANSWERS])
+    unknown = dict.fromkeys(CELL, "")
+    cells = pd.DataFrame([{**unknown, "place": place, "layers": 4, "answered": True} for place in ANSWERS])
     entry = Entry((BLIND, "made-up", ""), cells, [np.array(weights) for weights in ANSWERS.values()])
     constants = Constants(entry)
     best = constants.best("distance")[0] * 3
