@@ -214,7 +214,8 @@ show(drawn.figure, "fig-planted-calibration", caption, alt=drawn.alt)
 
 # %% tags=["hide-input"]
 drawn = figures_planted.removals(board)
-caption = f"""Left: how much of what each localiser points to is true. Middle: wrong labels forgotten that it never saw,
+caption = f"""Left: how much of what each localiser points to is true, where layers were planted into (dots) and where
+units were (squares). Middle: wrong labels forgotten that it never saw,
 beyond what removals of equal size forget; mean over cells. Right: the same of memory acquired in ordinary training.
 {board.made}"""
 show(drawn.figure, "fig-planted-removals", caption, alt=drawn.alt)

@@ -73,5 +73,8 @@ def test_removals_are_named_and_those_without_company_left_out(table: pd.DataFra
     )
     told = measured_removals(four)
     assert told["what"].tolist() == ["1 layer", "2 layers", "units"]
+    known = four.assign(removed="units:0.01", is_true=0.5, noisy_after_random=0.5)
+    known["place"] = ["layer:1", "units:0.01", "band:1-2", "units:0.01"]
+    assert measured_removals(known)["what"].tolist() == ["units of layers", "units"] * 2, "two questions"
     assert sorted(editing(four)["what"]) == ["1 layer", "2 layers", "units"]
     assert editing(four[:0]).empty

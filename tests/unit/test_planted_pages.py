@@ -117,6 +117,25 @@ def test_calibration_and_removals(shown: Board) -> None:
     assert len([line for line in acquired.lines if line.get_marker() == "^"]) == 4, "acquired: one layer each"
 
 
+def test_removed_units_stand_beside_the_layers_where_units_were_planted(shown: Board) -> None:
+    taken = shown.results.removal
+    units = taken[(taken["technique"] == "perfect") & (taken["place"] == "layer:2") & (taken["regime"] == "blind")]
+    units = units.assign(removed="units:0.1", is_true=0.25, noisy_after=0.6, noisy_after_random=0.9)
+    both = pd.concat([taken, units.assign(place="units:0.1"), units])
+    board = dataclasses.replace(
+        shown, benchmark=Benchmark(shown.profile, dataclasses.replace(shown.results, removal=both))
+    )
+    drawn = figures_planted.removals(board)
+    assert "perfect, of units, 0.25 true, +0.30" in drawn.alt
+    true, gain, _ = drawn.figure.axes
+    for panel, at in ((true, 0.25), (gain, 0.3)):
+        squares = [line for line in panel.lines if line.get_marker() == "s" and len(line.get_xdata())]
+        assert [line.get_xdata()[0] for line in squares] == [pytest.approx(at)]
+    table = tabulate_planted.removal_table(board, "blind")
+    told = table[table["localiser, blind"] == "perfect"].set_index("taken out")["true"]
+    assert told.to_dict() == {"layers": "1.00", "units": "0.25", "units of layers": "0.25"}
+
+
 def test_tables_tell_what_counts(shown: Board) -> None:
     table = tabulate_planted.leaderboard_table(shown, "blind")
     assert table.iloc[0]["localiser, blind"] == "perfect"

@@ -15,8 +15,10 @@ import pandas as pd
 
 from memloc.analysis.correlation import correlation, task_interval, weighted_mean
 from memloc.planted.answers import CELL
+from memloc.planted.entries import kind_of
 from memloc.profiles.planting import ACQUIRED
 
+UNITS = "units"
 WHAT = ["regime", "technique", "what"]
 COLUMNS = [*WHAT, "is_true", "forgets", "random", "gain", "low", "high", "loses", "loses_random", "cells", "tasks"]
 
@@ -25,11 +27,12 @@ def measured_removals(removal: pd.DataFrame) -> pd.DataFrame:
     """The rows that can be compared, with what was removed in a word, and what it forgot and lost.
 
     Returns:
-        The table with columns what (``layers``, ``units``; where the place is not known ``1 layer``, ``2 layers``),
+        The table with columns what (``layers``; where the place is not known ``1 layer``, ``2 layers``; ``units``, and
+        where whole layers were planted into ``units of layers``: true means there that they lie in these layers),
         forgets, random, gain, loses and loses_random, all in shares of the examples.
     """
     kept = removal[removal["noisy_after_random"].notna()].reset_index(drop=True)
-    named = [_what(removed, pd.isna(true)) for removed, true in zip(kept["removed"], kept["is_true"], strict=True)]
+    named = list(map(_what, kept["removed"], kept["is_true"].isna(), kept["place"]))
     forgets, random = (kept["noisy_before"] - kept[f"noisy_{when}"] for when in ("after", "after_random"))
     loses, beside = (kept["clean_before"] - kept[f"clean_{when}"] for when in ("after", "after_random"))
     return kept.assign(
@@ -37,10 +40,12 @@ def measured_removals(removal: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _what(removed: str, unknown: bool) -> str:
+def _what(removed: str, unknown: bool, place: str) -> str:
     kind, _, rest = removed.partition(":")
+    if kind == UNITS:
+        return UNITS if unknown or kind_of(place) == UNITS else "units of layers"
     size = rest.count(",") + 1
-    return f"{size} layer{'s' if size > 1 else ''}" if unknown and kind == "layers" else kind
+    return f"{size} layer{'s' if size > 1 else ''}" if unknown else kind
 
 
 def editing(removal: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:

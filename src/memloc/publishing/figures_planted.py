@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from memloc.planted.editing import UNITS
 from memloc.planted.entries import NO_TRUTH, NOT_LEARNT, NOT_SETTLED
 from memloc.planted.leaderboard import localiser
 from memloc.planted.overall import HEADLINE, SPREAD
@@ -32,6 +33,7 @@ ACQUIRED_LOOKS: dict[str, dict[str, Any]] = {  # by what was taken out
     "6 layers": {"color": PALETTE[5], "marker": "s", "markerfacecolor": "none"},
     "8 layers": {"color": PALETTE[6], "marker": "o"},
 }
+UNIT_LOOKS: dict[str, Any] = {"color": PALETTE[1], "marker": "s", "markerfacecolor": "none"}
 TITLES = {
     "top_skill": "skill, heaviest layer",
     "skill": "skill, whole answer",
@@ -201,7 +203,8 @@ def removals(board: Board) -> Drawn:
     """How often what a localiser points to is true, and what taking it out forgets beyond other removals."""
     import matplotlib.pyplot as plt
 
-    table = board.editing[board.editing["what"] != "units"]
+    table = board.editing[~board.editing["what"].str.startswith(UNITS)]
+    units = board.editing[(board.editing["what"] == UNITS) & (board.editing["regime"] == BLIND)]
     names = list(dict.fromkeys([*table.loc[table["regime"] == BLIND, "technique"], *table["technique"]]))
     shown = {what: look for what, look in ACQUIRED_LOOKS.items() if what in set(table["what"])}
     size = (WIDTH, (0.2 + 0.06 * len(shown)) * max(len(names), 2) + 1.4)
@@ -213,6 +216,10 @@ def removals(board: Board) -> Drawn:
             true.plot([one["is_true"]], [row], **LOOKS[BLIND], markersize=4.5)
             _gain(planted, row, one, LOOKS[BLIND])
             told.append(f"{localiser((name, ''))} {one['is_true']:z.2f} true, {one['gain']:+z.2f}")
+        for one in units[units["technique"] == name].to_dict("records"):
+            true.plot([one["is_true"]], [row + 0.2], **UNIT_LOOKS, markersize=4.5)
+            _gain(planted, row + 0.2, one, UNIT_LOOKS)
+            told.append(f"{localiser((name, ''))}, of units, {one['is_true']:z.2f} true, {one['gain']:+z.2f}")
         for number, (what, look) in enumerate(shown.items()):
             for one in of[(of["regime"] == ACQUIRED) & (of["what"] == what)].to_dict("records"):
                 _gain(acquired, row + 0.7 * ((number + 0.5) / len(shown) - 0.5), one, look)
@@ -229,11 +236,11 @@ def removals(board: Board) -> Drawn:
     true.set_xticks([0, 1])
     for what, look in shown.items():
         true.plot([], [], linestyle="", markersize=4.5, label=f"acquired, {what} taken out", **look)
+    if len(units):
+        true.plot([], [], linestyle="", markersize=4.5, label="planted into units, these taken out", **UNIT_LOOKS)
     legend_above(figure, true, 2)
-    figure.supxlabel(
-        "share of the removed layers; then wrong labels forgotten, beyond others", fontsize=SMALL, color=INK
-    )
-    words = "Dots, a row a localiser, the largest gain first. Left: share of removed layers that are true. Middle, "
+    figure.supxlabel("share of what is removed; then wrong labels forgotten, beyond others", fontsize=SMALL, color=INK)
+    words = "Dots, a row a localiser, the largest gain first. Left: share of what is removed that is true. Middle, "
     words += "planted, and right, acquired memory: unseen wrong labels forgotten beyond removals that look at nothing. "
     return Drawn(figure, words + ("Planted: " + "; ".join(told) if told else "Nothing was removed") + ".")
 
