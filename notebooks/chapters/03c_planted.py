@@ -52,6 +52,8 @@ Markdown(f"Numbers on this page: {facts_planted.about(board)}")
 # Settling might move the memory, so it is tested afterwards: the place gets its old weights back, and the cell counts
 # only if that undoes at least {glue:text}`planted-forgets` of what was planted: it then has **ground truth**. Otherwise
 # pointing elsewhere may be right. Leaving such cells out favours techniques that put layers back, as this test does.
+# Of spread memory all layers are put back, so it passes by definition; a table below has how much of its own part each
+# layer holds.
 #
 # These four shares were fixed before the first run. The rates of planting and settling, and the strength of the two
 # masks below, were tried on TREC, with the first seed. That the heaviest layer decides the order was settled after
@@ -106,8 +108,10 @@ show(drawn.figure, "fig-planted-fates", caption, alt=drawn.alt)
 # $$\text{skill} = 1 - \frac{D}{D_\text{const}}.$$
 #
 # $D_\text{const}$ is taken by hindsight: of all single layers, the one with the smallest mean distance. Mixing
-# several constants is no better than the best of them, so whoever does not look at the model has no skill above 0 but
-# by luck. Below, a made-up localiser on a made-up model of four layers; *w1* to *w4* are its answers.
+# several constants is no better than the best of them. So whoever does not look at the model has no skill above 0 but
+# by luck, as long as all tasks and models have the same places; *p*, below, shuffles within them and needs no such
+# condition. A localiser that fails in a cell has found nothing there: the same weight for every layer. Below, a made-up
+# localiser on a made-up model of four layers; *w1* to *w4* are its answers.
 
 # %% tags=["hide-input"]
 table, numbers = tabulate_planted.four_places()
@@ -126,7 +130,8 @@ tabulate.show_table(table)
 # - *reciprocal rank*: 1 / rank of the best true layer, in the order of the weights.
 # - *mass*: weight on the true layers, here {glue:text}`planted-hand-mass`. Averages over windows blur even a perfect
 #   answer ({doc}`04_swapping`), so it is divided by the mass that a localiser of that kind has where each window undoes
-#   just the share of the place that lies in it. Sharper answers exceed 1.
+#   just the share of the place that lies in it. Sharper answers exceed 1, and a flat one has a good part of it already:
+#   compare it with the grey band of its own row.
 # - *calibration*: how often is an answer flatter where memory is spread over all layers than where it is in one? Chance
 #   is .5. (It is the area under a curve of hits against false alarms.) A localiser near .5 is as flat on one layer as
 #   on all. One that has found nothing is flat too, and no cell here can tell that from "everywhere".
@@ -173,7 +178,8 @@ tabulate.show_table(*tabulate_planted.leaderboard_tables(board))
 # the constant answers: a localiser no better may have seen no more than that one layer moved further than the others.
 #
 # A check of the scale itself: the best constant answer has a skill of {glue:text}`planted-constants`, and random
-# answers have skill {glue:text}`planted-random-skill` and top-1 {glue:text}`planted-random-top_1`.
+# answers have skill {glue:text}`planted-random-skill`, top-1 {glue:text}`planted-random-top_1` and calibration
+# {glue:text}`planted-random-calibration`. Of so many scores, some lie outside their band by luck.
 #
 # ## Where the answers point
 #
