@@ -237,7 +237,7 @@ def removals(board: Board) -> Drawn:
     for what, look in shown.items():
         true.plot([], [], linestyle="", markersize=4.5, label=f"acquired, {what} taken out", **look)
     if len(units):
-        true.plot([], [], linestyle="", markersize=4.5, label="planted into units, these taken out", **UNIT_LOOKS)
+        true.plot([], [], linestyle="", markersize=4.5, label="planted, units taken out", **UNIT_LOOKS)
     legend_above(figure, true, 2)
     figure.supxlabel("share of what is removed; then wrong labels forgotten, beyond others", fontsize=SMALL, color=INK)
     words = "Dots, a row a localiser, the largest gain first. Left: share of what is removed that is true. Middle, "
