@@ -259,8 +259,9 @@ tabulate.show_table(*tabulate_planted.mislead_tables(board))
 #   {glue:text}`planted-above-blind`. Oracle: {glue:text}`planted-above-oracle`. The bar of *weight difference*, which
 #   looks at no example, is {glue:text}`planted-weights`.
 # - *Where nobody hid anything*: believe first those with skill here whose removals of acquired memory forget more wrong
-#   labels than random ones do, beyond the right labels that they lose, with the whole interval where there is one:
-#   {glue:text}`planted-believed`. Another localiser may still be right, but it has to earn that trust in another way.
+#   labels than random ones do, beyond the right labels that they lose, with the whole interval where there is one. In
+#   brackets how much more, as a share of the labels: {glue:text}`planted-believed`. Another localiser may still be
+#   right, but it has to earn that trust in another way.
 #
 # ### What would change our mind
 #
