@@ -100,6 +100,15 @@ def test_nobody_gains_by_failing_where_it_is_hard() -> None:
     columns = ["score", "value", "low", "high", "chance", "null_low", "null_high", "p", "cells"]
     one, other = (of(score_table(t, made, **FEW), "fixed").reset_index()[columns] for t in (some, flat))
     pd.testing.assert_frame_equal(one, other)
+    # nor by failing in every model of one depth
+    deep = planted(models=("bert-base-cased",), depth=12)
+    mixed, both = pd.concat([made, deep]), found(deep, perfect=perfect, fixed=fixed)
+    lost = pd.concat([told, both[both["technique"] != "fixed"]])
+    rows = leaderboard(lost, mixed, **FEW)
+    places = int(deep["place"].str.startswith("layer").sum())
+    assert rows[(rows["regime"] == "blind") & (rows["localiser"] == "fixed")]["cells"].tolist() == [
+        f"{21 + places}, {places + 3} without an answer"  # and three of spread memory
+    ]
     # of a kind of place that it was never asked about nothing is missing
     never = told[~((told["technique"] == "fixed") & (told["place"] == "band:2-3"))]
     assert (of(score_table(never, made, **FEW), "fixed")["silent"] == 0).all()

@@ -63,8 +63,8 @@ def test_the_layer_that_moves_noisy_examples_to_their_given_class_is_found(
     np.testing.assert_allclose(moved, np.eye(layers)[planted - 1], atol=1e-4)
     (pull,) = asked("gradients", perturbed, normal, data).values()
     assert int(np.argmax(pull)) == planted - 1
-    told = asked("probing", perturbed, normal, data)
-    risen = layer_weights(rows("probing", perturbed, normal, data), "rise_of_given", layers).weight
+    probed = rows("probing", perturbed, normal, data)
+    told, risen = answers(probed, layers), layer_weights(probed, "rise_of_given", layers).weight
     assert risen[planted - 1] > 0.3
     assert int(np.argmax(told["rise_of_given"])) == planted - 1
     assert told["rise_of_given"][planted - 1] > 0.5

@@ -123,31 +123,20 @@ def entries(found: pd.DataFrame, cells: pd.DataFrame) -> list[Entry]:
     made = []
     for key, rows in told.groupby(WHO):
         who = (str(key[0]), str(key[1]), str(key[2]))
+        of_kinds = cells["place"].map(kind_of).isin(set(rows["place"].map(kind_of)))
+        asked = cells[(cells["regime"] == who[0]) & of_kinds]
         keys, weights = [], []
-        for depth in sorted({int(layers) for layers in rows["layers"]}):
-            alike = rows[rows["layers"] == depth]
+        for depth in sorted({int(layers) for layers in asked["layers"]}):
+            alike, layers = rows[rows["layers"] == depth], list(range(1, depth + 1))
             if alike.duplicated([*CELL, "layer"]).any():
                 raise MemlocError(f"answers of {who}", "several of one cell", "one weight a cell and layer")
-            wide = alike.pivot(index=CELL, columns="layer", values="weight").sort_index()
-            if list(wide.columns) != list(range(1, depth + 1)) or wide.isna().to_numpy().any():
+            wide = alike.pivot(index=CELL, columns="layer", values="weight")
+            if len(wide) and (list(wide.columns) != layers or wide.isna().to_numpy().any()):
                 raise MemlocError(f"layers of {who}", list(wide.columns), f"1 to {depth} in every cell")
-            found_in = wide.index.to_frame(index=False).assign(layers=depth, answered=True)
-            keys.append(pd.concat([found_in, silent := _silent(found_in, cells, who[0])], ignore_index=True))
-            weights += [*wide.to_numpy(float), *np.full((len(silent), depth), 1 / depth)]
-        made.append(_sorted(Entry(who, pd.concat(keys, ignore_index=True), weights)))
+            every = pd.MultiIndex.from_frame(asked.loc[asked["layers"] == depth, CELL]).sort_values()
+            wide = wide.reindex(every, columns=layers)
+            answered = wide.notna().all(axis=1).to_numpy()
+            keys.append(wide.index.to_frame(index=False).assign(layers=depth, answered=answered))
+            weights += list(wide.fillna(1 / depth).to_numpy(float))
+        made.append(Entry(who, pd.concat(keys, ignore_index=True), weights))
     return made
-
-
-def _silent(found: pd.DataFrame, cells: pd.DataFrame, regime: str) -> pd.DataFrame:
-    """Cells without an answer in a regime, of a depth and of kinds of places that others of this localiser are of."""
-    kinds = set(found["place"].map(kind_of))
-    like = cells[(cells["regime"] == regime) & cells["place"].map(kind_of).isin(kinds)]
-    like = like[like["layers"] == found["layers"].iloc[0]][[*CELL, "layers"]]
-    beside = like.merge(found[CELL], on=CELL, how="left", indicator=True)
-    return beside.loc[beside["_merge"] == "left_only", [*CELL, "layers"]].assign(answered=False)
-
-
-def _sorted(entry: Entry) -> Entry:
-    """The same with cells in one order for everybody, so that draws and shuffles are the same too."""
-    cells = entry.cells.sort_values(["layers", *CELL], kind="stable")
-    return Entry(entry.who, cells.reset_index(drop=True), [entry.weights[row] for row in cells.index])
